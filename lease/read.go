@@ -33,11 +33,14 @@ type Answer struct {
 	InDoubt     bool // with UseSource: a former writer's outcome is not known
 }
 
-// Reader is told an Answer exactly once, under the key's lock, at once or when
-// what it waited for came. It must neither block nor call the Table, and keeps
-// nothing of the Answer's slices.
+// Reader is told an Answer exactly once, under the key's lock. It must neither
+// block nor call the Table, and keeps nothing of the Answer's slices.
 type Reader interface {
+	// Answer is called before Lease returns, unless Park was.
 	Answer(*Answer)
+	// Park is called instead when the reader has to wait for another's fill. It
+	// returns whom to answer then, which is what Cancel takes.
+	Park() Reader
 }
 
 // Read is what a reader asks for. Durations are in nanoseconds.
@@ -72,13 +75,13 @@ func (t *Table) Lease(now int64, hash uint64, key []byte, q Read, r Reader) {
 		return
 	}
 	// Only a live lease makes anyone wait, so there is an entry.
-	e.waiters = append(e.waiters, waiter{reader: r, read: q, deadline: now + q.Wait})
+	e.waiters = append(e.waiters, waiter{reader: r.Park(), read: q, deadline: now + q.Wait})
 	t.stats.Parked++
 	t.rest(now, e)
 }
 
-// Cancel forgets a reader that hung up; it reports whether the reader was still
-// waiting, and if so the reader is never answered.
+// Cancel forgets a reader that hung up, named as its Park returned it. It reports
+// whether the reader was still waiting; if so, it is never answered.
 func (t *Table) Cancel(now int64, key []byte, r Reader) bool {
 	e := t.find(key)
 	if e == nil {
