@@ -32,7 +32,7 @@ func (t *Table) Fill(now int64, hash uint64, key []byte, token Token, item Item,
 	e := t.settled(now, key)
 	reason = t.judge(now, e, token, item.Tags, fenced)
 	if reason == Stored {
-		item.Version = token
+		item.Version, item.Stored = token, now
 		err = t.store.Put(hash, key, item)
 		t.stats.Filled++
 	} else {

@@ -8,6 +8,7 @@ type Item struct {
 	Flags      uint32 // the client's own flags
 	Expires    int64  // when the value's time to live ends; 0 is never
 	StaleUntil int64  // not 0: invalidated, kept until then for readers who accept stale
+	Stored     int64  // when it was stored
 	Accessed   int64  // when it was last read, or stored
 	Fetched    bool   // read since it was stored
 	Tags       []byte // as AppendTag wrote them

@@ -116,3 +116,28 @@ func (e *entry) state(now int64) KeyState {
 	}
 	return s
 }
+
+// Add adds the counts of another table.
+func (s *Stats) Add(o *Stats) {
+	s.Granted += o.Granted
+	s.Filled += o.Filled
+	s.Dropped += o.Dropped
+	s.Invalidated += o.Invalidated
+	s.IntentsBegun += o.IntentsBegun
+	s.IntentsRunOut += o.IntentsRunOut
+	s.Folds += o.Folds
+	s.FloorRises += o.FloorRises
+	s.RefusedInvalidated += o.RefusedInvalidated
+	s.RefusedSuperseded += o.RefusedSuperseded
+	s.RefusedQuarantine += o.RefusedQuarantine
+	s.RefusedOtherEpoch += o.RefusedOtherEpoch
+	s.RefusedTag += o.RefusedTag
+	s.RefusedUnknown += o.RefusedUnknown
+	s.RefusedFenced += o.RefusedFenced
+	s.Parked += o.Parked
+	s.Leases += o.Leases
+	s.Intents += o.Intents
+	s.Doubts += o.Doubts
+	s.Tags += o.Tags
+	s.ShardInDoubt = s.ShardInDoubt || o.ShardInDoubt
+}

@@ -72,7 +72,7 @@ func (t *Table) Put(now int64, hash uint64, key []byte, mode Mode, item Item) (T
 			return 0, nil
 		}
 	}
-	item.Version = t.tokens.Next()
+	item.Version, item.Stored = t.tokens.Next(), now
 	err := t.store.Put(hash, key, item)
 	if e != nil {
 		t.voidLease(now, e, item.Version)
