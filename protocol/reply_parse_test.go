@@ -108,7 +108,7 @@ func TestBadReplies(t *testing.T) {
 		"\r\n", "hd\r\n", "HDx\r\n", "garbage that is no reply\r\n", " HD\r\n",
 		"VA\r\n", "VA x\r\n", "VA -1\r\n", "VA 11 \r\n", "VA 18446744073709551617\r\n", "VA 2\r\nabc\r\n", "VA 2\r\nab\n\r",
 		"VALUE\r\n", "VALUE k\r\n", "VALUE k x 1\r\n", "VALUE k 0\r\n", "VALUE k 0 11\r\n", "VALUE k 0 1 x\r\n", "VALUE k\x01 0 1\r\n",
-		"HD L\r\n", "HD Lx\r\n", "HD e\r\n", "HD e18446744073709551615\r\n", "HD f4294967296\r\n", "HD s\r\n", "HD tx\r\n", "HD c\r\n",
+		"HD L\r\n", "HD Lx\r\n", "HD e\r\n", "HD e18446744073709551616\r\n", "HD f4294967296\r\n", "HD s\r\n", "HD tx\r\n", "HD c\r\n",
 		"HD D\r\n", "HD r\r\n", "HD rxx\r\n", "HD mx\r\n", "HD k\r\n", "HD k? b\r\n", "HD k" + longKey + "k\r\n", "HD kYQ== b kYQ==\r\n",
 		"MV\r\n", "MV x m1 a\r\n", "MV 1 1 a\r\n", "MV 1 mx a\r\n", "MV 1 m1\r\n",
 		"IV\r\n", "IV x k\r\n", "IV 1\r\n", "IV 1 ? b\r\n", "IT 1 " + strings.Repeat("t", 65) + "\r\n", "IS 1 x\r\n", "IF\r\n", "STAT\r\n",
