@@ -60,6 +60,7 @@ func TestClassicErrors(t *testing.T) {
 		"\r\n": badFormat, "\n": badFormat, "a\r\n": badFormat, "ab\n": badFormat,
 		"ab\r\n": "ERROR\r\n", "GET a\r\n": "ERROR\r\n", "get\ta\r\n": "ERROR\r\n",
 		" get a\r\n": "ERROR\r\n", "getx a\r\n": "ERROR\r\n", "lx a\r\n": "ERROR\r\n",
+		"stats a\x01\r\n":     "ERROR\r\n",
 		"foo bar noreply\r\n": "", "append a 0 0 1\r\n": "ERROR\r\n",
 		"get\r\n": badFormat, "get  \r\n": badFormat, "gets\n": badFormat,
 		"get a " + longKey + "k\r\n": badFormat,
