@@ -77,6 +77,9 @@ const maxWant = 64 << 10
 // do.
 func (p *Parser) Want() int { return min(max(p.want, 1), maxWant) }
 
+// Swallowing reports whether a refused data block is still to come.
+func (p *Parser) Swallowing() bool { return p.swallow > 0 }
+
 // Next parses the first request of buf. It returns how many bytes it has done
 // with: the caller drops them, and gives the rest again, with more behind it,
 // next time. n may be above zero with NeedMore, while a refused data block is
