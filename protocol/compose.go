@@ -1,0 +1,102 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// ErrRequest is wrapped by the errors of AppendRequest.
+var ErrRequest = errors.New("protocol: request cannot be written")
+
+// AppendRequest appends r as a client sends it. Of Echo it takes Flags, in
+// their order, Opaque if O is among them, Quiet, and Base64; Echo.Key is not
+// looked at. A lease command writes a key that is not plain as base64 without
+// being told. Durations are rounded up to milliseconds.
+//
+// What would not come out as one well-formed request is refused with an error
+// that wraps ErrRequest, and dst returned as it was: a key from elsewhere
+// cannot smuggle in a second command.
+func AppendRequest(dst []byte, r *Request) ([]byte, error) {
+	start := len(dst)
+	var err error
+	switch {
+	case r.Verb == VerbUnknown || r.Verb >= verbCount:
+		err = fmt.Errorf("%w: no verb", ErrRequest)
+	case r.Verb.Lease():
+		dst, err = composeLease(dst, r)
+	default:
+		dst, err = composeClassic(dst, r)
+	}
+	if err != nil {
+		return dst[:start], err
+	}
+	return dst, nil
+}
+
+func composeClassic(dst []byte, r *Request) ([]byte, error) {
+	dst = append(dst, r.Verb.String()...)
+	switch r.Verb {
+	case VerbGet, VerbGets:
+		if len(r.Keys) == 0 {
+			return composeKey(dst, r.Key, "\r\n")
+		}
+		var err error
+		for _, key := range r.Keys {
+			if dst, err = composeKey(dst, key, ""); err != nil {
+				return dst, err
+			}
+		}
+		return append(dst, '\r', '\n'), nil
+	case VerbSet, VerbAdd, VerbReplace:
+		dst, err := composeKey(dst, r.Key, "")
+		if err != nil {
+			return dst, err
+		}
+		dst = strconv.AppendUint(append(dst, ' '), uint64(r.ClientFlags), 10)
+		dst = strconv.AppendInt(append(dst, ' '), r.Exptime, 10)
+		dst = strconv.AppendInt(append(dst, ' '), int64(len(r.Body)), 10)
+		return appendData(composeEnd(dst, r), r.Body), nil
+	case VerbDelete, VerbTouch:
+		dst, err := composeKey(dst, r.Key, "")
+		if err != nil {
+			return dst, err
+		}
+		if r.Verb == VerbTouch {
+			dst = strconv.AppendInt(append(dst, ' '), r.Exptime, 10)
+		}
+		return composeEnd(dst, r), nil
+	case VerbStats:
+		for _, arg := range r.Args {
+			if len(arg) == 0 || !printable(arg) {
+				return dst, fmt.Errorf("%w: bad argument", ErrRequest)
+			}
+			dst = append(append(dst, ' '), arg...)
+		}
+	case VerbFlushAll:
+		if r.Exptime != 0 {
+			dst = strconv.AppendInt(append(dst, ' '), r.Exptime, 10)
+		}
+		return composeEnd(dst, r), nil
+	case VerbVerbosity:
+		dst = strconv.AppendUint(append(dst, ' '), uint64(r.Level), 10)
+		return composeEnd(dst, r), nil
+	}
+	return append(dst, '\r', '\n'), nil
+}
+
+func composeEnd(dst []byte, r *Request) []byte {
+	if r.NoReply {
+		dst = append(append(dst, ' '), noReply...)
+	}
+	return append(dst, '\r', '\n')
+}
+
+func composeKey(dst, key []byte, end string) ([]byte, error) {
+	if !PlainKey(key) {
+		return dst, errBadKey
+	}
+	return append(append(append(dst, ' '), key...), end...), nil
+}
+
+var errBadKey = fmt.Errorf("%w: a key has 1 to %d bytes, none of them a blank or a control byte", ErrRequest, MaxKey)
