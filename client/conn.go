@@ -51,24 +51,22 @@ type conn struct {
 
 	proven atomic.Bool // it has answered something
 
-	info atomic.Pointer[clusterInfo] // what the process at the other end said about its cluster
-
-	wg sync.WaitGroup
+	info atomic.Pointer[ClusterInfo] // what the process at the other end said about its cluster
 }
 
 // maxPending bounds the calls of one connection.
 const maxPending = 4096
 
-func newConn(nc net.Conn, addr string, stall time.Duration, maxValue int) *conn {
+// newConn serves a connection with two goroutines that count in wg.
+func newConn(nc net.Conn, addr string, stall time.Duration, maxValue int, wg *sync.WaitGroup) *conn {
 	c := &conn{
 		nc: nc, addr: addr, stall: stall,
 		slots: make(chan struct{}, maxPending),
 		wake:  make(chan struct{}, 1),
 		quit:  make(chan struct{}),
 	}
-	c.wg.Add(2)
-	go c.writeLoop()
-	go c.readLoop(newReplyReader(nc, maxValue))
+	wg.Go(c.writeLoop)
+	wg.Go(func() { c.readLoop(newReplyReader(nc, maxValue)) })
 	return c
 }
 
@@ -164,7 +162,6 @@ var timers = sync.Pool{New: func() any { t := time.NewTimer(time.Hour); t.Stop()
 const writeBuffer = 64 << 10
 
 func (c *conn) writeLoop() {
-	defer c.wg.Done()
 	var batch [][]byte
 	out := make([]byte, 0, writeBuffer)
 	for {
@@ -243,7 +240,6 @@ func (c *conn) write(batch [][]byte, out []byte) error {
 }
 
 func (c *conn) readLoop(in *replyReader) {
-	defer c.wg.Done()
 	for {
 		r, err := in.next()
 		if err != nil {
@@ -345,8 +341,9 @@ func (c *conn) fail(err error) {
 	}
 }
 
-// close ends the connection and waits for its goroutines.
-func (c *conn) close() {
-	c.fail(ErrClosed)
-	c.wg.Wait()
+// cause is why the connection ended.
+func (c *conn) cause() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.err
 }

@@ -200,10 +200,24 @@ func RolledBack(err error) error {
 	return &rolledBackError{err}
 }
 
-// IsRolledBack reports whether err carries the mark of RolledBack.
+// IsRolledBack reports whether err carries the mark of RolledBack, itself or
+// below single wrappings. A mark inside an errors.Join does not count.
 func IsRolledBack(err error) bool {
-	var rb *rolledBackError
-	return errors.As(err, &rb)
+	return inChain(err, func(e error) bool { _, ok := e.(*rolledBackError); return ok })
+}
+
+// isFenced is the same for ErrFenced.
+func isFenced(err error) bool {
+	return inChain(err, func(e error) bool { _, ok := e.(*FencedError); return ok || e == ErrFenced })
+}
+
+func inChain(err error, is func(error) bool) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if is(err) {
+			return true
+		}
+	}
+	return false
 }
 
 type rolledBackError struct{ err error }

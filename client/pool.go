@@ -23,7 +23,7 @@ type pool struct {
 
 	ctx  context.Context // ends with the pool: dials end with it
 	stop context.CancelFunc
-	wg   sync.WaitGroup // dials under way
+	wg   sync.WaitGroup // dials under way, goroutines of connections
 
 	closing sync.Mutex // orders wg.Add before close's Wait
 }
@@ -139,7 +139,9 @@ func (pl *place) get(ctx context.Context, p *pool) (*conn, error) {
 	}
 	if old := pl.mu.conn; old != nil {
 		pl.mu.conn = nil
-		if !old.proven.Load() { // it ended before it answered anything: do not come back at once
+		if old.proven.Load() {
+			pl.mu.fails = 0
+		} else { // it ended before it answered anything: do not come back at once
 			pl.restLocked(old.cause())
 		}
 	}
@@ -202,7 +204,7 @@ func (pl *place) dial(p *pool) {
 		return
 	}
 	pl.mu.until = time.Time{}
-	pl.mu.conn = newConn(nc, p.o.Addr, p.o.StallTimeout, p.o.MaxValue)
+	pl.mu.conn = newConn(nc, p.o.Addr, p.o.StallTimeout, p.o.MaxValue, &p.wg)
 	if p.o.Logger.Enabled(ctx, slog.LevelInfo) && pl.mu.fails > 0 {
 		p.o.Logger.Info("leasecache: connected again", "addr", p.o.Addr)
 	}
@@ -211,7 +213,7 @@ func (pl *place) dial(p *pool) {
 // restLocked keeps the place from being dialled for a while, longer each time.
 func (pl *place) restLocked(err error) {
 	rest := min(restMin<<min(pl.mu.fails, 10), restMax)
-	rest = rest/2 + rand.N(rest/2) // so that many clients do not come back together
+	rest = jitter(rest)
 	pl.mu.fails++
 	pl.mu.err, pl.mu.until = err, time.Now().Add(rest)
 }
@@ -232,14 +234,17 @@ func (p *pool) close() {
 	p.closing.Lock()
 	p.stop()
 	p.closing.Unlock()
-	p.wg.Wait()
 	for i := range p.places {
 		pl := &p.places[i]
 		pl.mu.Lock()
-		c := pl.mu.conn
-		pl.mu.Unlock()
-		if c != nil {
-			c.close()
+		if pl.mu.conn != nil {
+			pl.mu.conn.fail(ErrClosed)
 		}
+		pl.mu.Unlock()
 	}
+	p.wg.Wait()
 }
+
+// jitter is a random time between half of d and d, so that many clients do not
+// come back together.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
