@@ -184,18 +184,16 @@ func TestASilentServerStopsCallersAndNotMemory(t *testing.T) {
 	f := newFake(t)
 	f.on("lg", silent)
 	c := f.client(func(o *Options) { o.RequestTimeout = time.Millisecond })
+	_, err := c.GetWithLease(t.Context(), "k", LeaseOptions{})
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	on := c.shared.any()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := c.GetWithLease(testCtx(t), "k", LeaseOptions{Length: time.Second})
-	_ = err
 	for range 2 * maxPending {
-		on := c.shared.any()
-		if on == nil {
-			break
-		}
-		_, _ = c.doOn(ctx, on, c.leaseGet("k", &LeaseOptions{}, flagsAll), time.Millisecond, nil)
-		require.LessOrEqual(t, on.load(), maxPending)
+		_, err := c.doOn(ctx, on, c.leaseGet("k", &LeaseOptions{}, flagsAll), time.Second, nil)
+		require.ErrorIs(t, err, context.Canceled)
 	}
+	require.LessOrEqual(t, on.load(), maxPending)
 }
 
 // Garbage must be an error within the context, and never a value.
