@@ -25,6 +25,7 @@ func (t *Table) Fence(now int64, token Token) (shardCleared bool) {
 			}
 		}
 		t.doubts -= len(e.doubts) - len(left)
+		t.stats.DoubtsCleared += uint64(len(e.doubts) - len(left))
 		e.doubts = left
 		if len(left) == 0 {
 			t.undoubted(i)
@@ -79,6 +80,7 @@ func (t *Table) dropDoubt(e *entry, token Token) bool {
 		}
 		e.doubts = append(e.doubts[:i], e.doubts[i+1:]...)
 		t.doubts--
+		t.stats.DoubtsCleared++
 		if len(e.doubts) == 0 {
 			for j := range t.doubted {
 				if t.doubted[j] == e {

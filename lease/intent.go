@@ -70,7 +70,7 @@ func (t *Table) Begin(now int64, hash uint64, key []byte, kind IntentKind, lengt
 	}
 	token := t.tokens.Next()
 	e.intents = append(e.intents, intent{token: token, kind: kind, length: length, deadline: now + length, nonce: string(nonce)})
-	t.intents++
+	t.countIntent(kind, 1)
 	t.stats.IntentsBegun++
 	t.voidLease(now, e, token)
 	t.store.Delete(hash, key)
@@ -108,8 +108,8 @@ func (t *Table) end(now int64, hash uint64, key []byte, same func(*intent) bool,
 	if e != nil {
 		for i := range e.intents {
 			if same(&e.intents[i]) {
+				t.countIntent(e.intents[i].kind, -1)
 				e.intents = append(e.intents[:i], e.intents[i+1:]...)
-				t.intents--
 				t.rest(now, e)
 				return Ended
 			}
@@ -126,6 +126,13 @@ func (t *Table) end(now int64, hash uint64, key []byte, same func(*intent) bool,
 	return NotKnown
 }
 
+func (t *Table) countIntent(kind IntentKind, n int) {
+	t.intents += n
+	if kind == Bounded {
+		t.stats.Bounded += n
+	}
+}
+
 // runOut turns what is past its deadline into what the design says: a fenced
 // intent into a doubt, a bounded one into nothing.
 func (t *Table) runOut(now int64, e *entry) {
@@ -135,7 +142,7 @@ func (t *Table) runOut(now int64, e *entry) {
 			open = append(open, in)
 			continue
 		}
-		t.intents--
+		t.countIntent(in.kind, -1)
 		t.stats.IntentsRunOut++
 		if in.kind == Fenced {
 			t.addDoubt(now, e, in.token)

@@ -96,6 +96,17 @@ func AppendTag(list, tag []byte) []byte {
 	return append(list, tag...)
 }
 
+// Tags returns the tags of a list.
+func Tags(list []byte) [][]byte {
+	var tags [][]byte
+	for len(list) > 0 {
+		var tag []byte
+		tag, list = nextTag(list)
+		tags = append(tags, tag)
+	}
+	return tags
+}
+
 func nextTag(list []byte) (tag, rest []byte) {
 	n := 1 + int(list[0])
 	return list[1:n], list[n:]

@@ -1,7 +1,7 @@
 package lease
 
-// Stats count what happened in a table since it was made; Parked, Leases,
-// Intents, Doubts, Tags are what there is now.
+// Stats count what happened in a table since it was made; those that are an int
+// are what there is now.
 type Stats struct {
 	Granted, Filled, Dropped, Invalidated     uint64
 	IntentsBegun, IntentsRunOut, Folds        uint64
@@ -9,7 +9,10 @@ type Stats struct {
 	RefusedInvalidated, RefusedSuperseded     uint64
 	RefusedQuarantine, RefusedOtherEpoch      uint64
 	RefusedTag, RefusedUnknown, RefusedFenced uint64
+	DoubtsCleared                             uint64
 	Parked, Leases, Intents, Doubts, Tags     int
+	Bounded                                   int // of Intents
+	DoubtedKeys                               int
 	ShardInDoubt                              bool
 }
 
@@ -36,6 +39,7 @@ func (s *Stats) count(r Reason) {
 func (t *Table) Stats() Stats {
 	s := t.stats
 	s.Leases, s.Intents, s.Doubts, s.Tags = t.leased.len, t.intents, t.doubts, len(t.tags.bumps)
+	s.DoubtedKeys = len(t.doubted)
 	s.FloorRises = t.tags.rises
 	s.ShardInDoubt = t.doubtBelow != 0
 	return s
@@ -69,6 +73,7 @@ type KeyState struct {
 	LeaseLeft  int64 // below 0: it ran out, and nobody took another
 	LeaseDoubt bool
 	Waiting    int
+	Void       Token // newest void that is remembered
 	Intents    []IntentState
 	Doubts     []Token
 }
@@ -106,6 +111,7 @@ func (e *entry) state(now int64) KeyState {
 		Lease:      e.lease.token,
 		LeaseDoubt: e.lease.doubt,
 		Waiting:    len(e.waiters),
+		Void:       e.void,
 		Doubts:     append([]Token(nil), e.doubts...),
 	}
 	if e.lease.token != 0 {
@@ -138,6 +144,9 @@ func (s *Stats) Add(o *Stats) {
 	s.Leases += o.Leases
 	s.Intents += o.Intents
 	s.Doubts += o.Doubts
+	s.DoubtsCleared += o.DoubtsCleared
+	s.Bounded += o.Bounded
+	s.DoubtedKeys += o.DoubtedKeys
 	s.Tags += o.Tags
 	s.ShardInDoubt = s.ShardInDoubt || o.ShardInDoubt
 }

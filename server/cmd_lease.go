@@ -127,6 +127,8 @@ func appendAnswer(dst []byte, e *protocol.Echo, a *lease.Answer, at reading) []b
 // stopping is the reason given to readers whom the end of the node met waiting.
 const stopping = "the node is stopping; nothing was done"
 
+var errStopping = errors.New("the node is stopping")
+
 func (s *session) leaseSet(req *protocol.Request) {
 	it := lease.Item{Flags: req.ClientFlags, Value: req.Body}
 	if req.HasTTL {

@@ -60,7 +60,7 @@ func (srv *Server) eachStat(at reading, number func(string, int64), text func(st
 	count("bytes_written", c.bytesWritten.Load())
 	number("limit_maxbytes", srv.cfg.Memory)
 	number("threads", int64(runtime.GOMAXPROCS(0)))
-	number("bytes", mem.Live)
+	number("bytes", mem.Bytes)
 	number("curr_items", mem.Items)
 	count("evictions", mem.Evictions)
 	count("reclaimed", mem.Expired)

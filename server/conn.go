@@ -28,7 +28,7 @@ type conn struct {
 
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{srv: s, nc: nc}
-	c.queue = newReplies(nc, s.cfg.StallTimeout, maxHeld)
+	c.queue = newReplies(nc, s.cfg.StallTimeout, maxHeld, &s.stats.bytesWritten)
 	c.session = newSession(s, c.queue)
 	c.session.closed = c.refused
 	return c
@@ -144,7 +144,7 @@ func (c *conn) refused(reason protocol.CloseReason) {
 			"peer", c.nc.RemoteAddr())
 	case protocol.CloseHTTP:
 		c.srv.log.Warn("connection closed: the client speaks HTTP; the admin port does",
-			"peer", c.nc.RemoteAddr(), "admin", c.srv.AdminAddr())
+			"peer", c.nc.RemoteAddr())
 	default:
 		c.srv.log.Warn("connection closed", "peer", c.nc.RemoteAddr(), "reason", reason)
 	}

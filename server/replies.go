@@ -3,6 +3,7 @@ package server
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type replies struct {
 	conn    net.Conn
 	timeout time.Duration // for one write to make progress
 	maxHeld int           // bytes kept at most behind a slot or a slow peer
+	sent    *atomic.Uint64
 
 	mu          sync.Mutex
 	drained     *sync.Cond // signalled when a writer stops, and when the last slot is done
@@ -43,8 +45,8 @@ type slot struct {
 	cancel func() // tells whoever the slot waits for that nobody reads the reply
 }
 
-func newReplies(conn net.Conn, timeout time.Duration, maxHeld int) *replies {
-	q := &replies{conn: conn, timeout: timeout, maxHeld: maxHeld}
+func newReplies(conn net.Conn, timeout time.Duration, maxHeld int, sent *atomic.Uint64) *replies {
+	q := &replies{conn: conn, timeout: timeout, maxHeld: maxHeld, sent: sent}
 	q.drained = sync.NewCond(&q.mu)
 	return q
 }
@@ -168,7 +170,9 @@ func (q *replies) send(b []byte) error {
 		if err := q.conn.SetWriteDeadline(time.Now().Add(q.timeout)); err != nil {
 			return err
 		}
-		if _, err := q.conn.Write(b[:n]); err != nil {
+		wrote, err := q.conn.Write(b[:n])
+		q.sent.Add(uint64(wrote))
+		if err != nil {
 			return err
 		}
 		b = b[n:]

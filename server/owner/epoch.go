@@ -47,7 +47,7 @@ func (w *Owner) Fence(ctx context.Context, hash uint64, token lease.Token) error
 			return nil
 		}
 		w.unlock(s, now)
-		if token.Epoch() > last.Epoch()+MaxLift || token.Epoch() >= shard.MaxEpoch {
+		if token.Epoch() > last.Epoch()+MaxLift || shard.Epoch(token.Epoch()) >= shard.MaxEpoch {
 			return ErrFuture
 		}
 		if err := w.raise(ctx, s, shard.Epoch(token.Epoch()+1)); err != nil {

@@ -57,7 +57,7 @@ type LeaseStats struct {
 	Granted int64            `json:"granted"`
 	Filled  int64            `json:"filled"`
 	Refused map[string]int64 `json:"refused"` // fills, by the letter of NS r<reason>
-	Expired int64            `json:"expired"`
+	Dropped int64            `json:"dropped"` // because their memory was short
 }
 
 // IntentStats: the rights to write.
