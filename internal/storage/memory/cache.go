@@ -1,0 +1,135 @@
+package memory
+
+import (
+	"errors"
+	"fmt"
+)
+
+// DefaultMaxItem is the largest value when Options names none.
+const DefaultMaxItem = 1 << 20
+
+// Options say how large a Cache is.
+type Options struct {
+	Bytes   int64 // budget of everything: records, index, directory
+	MaxItem int   // largest value in bytes; 0 = DefaultMaxItem
+}
+
+// Cache is a set of partitions under one budget.
+type Cache struct {
+	limit      int64
+	mem        []byte
+	partitions []Partition
+	published  []published
+}
+
+// New makes an empty cache. It reserves address space for the whole budget,
+// but memory is taken only as items come.
+func New(o Options) (*Cache, error) {
+	if o.MaxItem == 0 {
+		o.MaxItem = DefaultMaxItem
+	}
+	l, err := layoutFor(o.Bytes, o.MaxItem)
+	if err != nil {
+		return nil, err
+	}
+	each := l.segments * l.segment
+	mem, err := mapMemory(l.partitions * each)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reserve %d bytes of memory: %w", o.Bytes, err)
+	}
+	c := &Cache{
+		limit:      o.Bytes,
+		mem:        mem,
+		partitions: make([]Partition, l.partitions),
+		published:  make([]published, l.partitions),
+	}
+	for i := range c.partitions {
+		c.partitions[i].init(mem[i*each:(i+1)*each:(i+1)*each], l, o.MaxItem, &c.published[i])
+	}
+	return c, nil
+}
+
+// Partitions is the number of partitions, a power of two from 1 to 64.
+func (c *Cache) Partitions() int { return len(c.partitions) }
+
+// Partition returns partition i, from 0 to Partitions less one. Which keys go
+// to which is the caller's choice, as long as a key always goes to the same.
+func (c *Cache) Partition(i int) *Partition { return &c.partitions[i] }
+
+// Close gives all memory back. Nothing of the cache may be used after it,
+// Stats apart; a second Close does nothing.
+func (c *Cache) Close() error {
+	if c.mem == nil {
+		return nil
+	}
+	mem := c.mem
+	c.mem = nil
+	for i := range c.partitions {
+		p := &c.partitions[i]
+		p.mem, p.index.mem = nil, nil // a late use panics instead of touching unmapped memory
+	}
+	if err := unmapMemory(mem); err != nil {
+		return fmt.Errorf("unmap the store: %w", err)
+	}
+	return nil
+}
+
+// layout is how a budget is divided.
+type layout struct {
+	partitions int
+	segments   int // per partition
+	segment    int // bytes, a multiple of pageSize
+	maxDepth   uint8
+}
+
+const (
+	maxPartitions = 64
+	// minSegments of the largest record's size make a partition: one for the
+	// index, one being filled, and enough others that eviction has a choice.
+	minSegments = 8
+
+	smallSegment = 64 << 10 // below this, pages of the index would not divide well
+	largeSegment = 1 << 20  // above this, cleaning one takes too long
+
+	perSegmentBytes = 40 // segment plus its place in the free list
+	maxMaxItem      = 1 << 30
+)
+
+func layoutFor(budget int64, maxItem int) (layout, error) {
+	if maxItem < 0 || maxItem > maxMaxItem {
+		return layout{}, fmt.Errorf("items of up to %d bytes are not possible: the limit is %d", maxItem, maxMaxItem)
+	}
+	largest := roundUp(fixedHeader+optionalHeader+MaxKey+MaxTags+maxItem, pageSize)
+	for n := maxPartitions; n >= 1; n /= 2 {
+		each := budget / int64(n)
+		l := layout{partitions: n}
+		l.segment = max(largest, int(min(max(each/64/pageSize*pageSize, smallSegment), largeSegment)))
+		l.maxDepth = maxDepthFor(each)
+		usable := each - 4<<l.maxDepth
+		l.segments = int(usable / int64(l.segment+perSegmentBytes))
+		if l.segments < minSegments {
+			continue
+		}
+		// What the division left over makes the segments a little larger.
+		l.segment = int(usable/int64(l.segments)-perSegmentBytes) / pageSize * pageSize
+		if int64(l.segments)*int64(l.segment) > locationMask {
+			return layout{}, errors.New("the memory budget is too large: the limit is 1 TiB")
+		}
+		return l, nil
+	}
+	need := int64(minSegments * (max(largest, smallSegment) + perSegmentBytes))
+	need += 4 << maxDepthFor(2*need)
+	return layout{}, fmt.Errorf("a memory budget of %d bytes is too small: with items of up to %d bytes it takes at least %d", budget, maxItem, need)
+}
+
+// maxDepthFor bounds the directory of a partition: deep enough for more small
+// records than could fit, so that only colliding keys meet the bound.
+func maxDepthFor(budget int64) uint8 {
+	depth := uint8(0)
+	for depth < maxDepth && int64(pageFull/2)<<depth < budget/(fixedHeader+16) {
+		depth++
+	}
+	return depth
+}
+
+func roundUp(n, to int) int { return (n + to - 1) / to * to }

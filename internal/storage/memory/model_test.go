@@ -1,0 +1,300 @@
+package memory
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/leasecache/leasecache/shard"
+)
+
+// model is what a partition may know: the last item put for each key. A key it
+// does not hold must be absent; one it holds may be absent (evicted), and is
+// then forgotten, so that it must stay absent until it is put again.
+type model struct {
+	p     *Partition
+	items map[string]Item
+	now   int64
+}
+
+func newModel(t testing.TB, o Options) *model {
+	c, err := New(o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return &model{p: c.Partition(0), items: map[string]Item{}, now: 1}
+}
+
+func roundDown(t int64) int64 { return t &^ (TimeStep - 1) }
+
+func sameItem(a, b Item) bool {
+	at, av, bt, bv := a.Tags, a.Value, b.Tags, b.Value
+	a.Tags, a.Value, b.Tags, b.Value = nil, nil, nil, nil
+	a.Stored, b.Stored = roundDown(a.Stored), roundDown(b.Stored)
+	a.Accessed, b.Accessed = roundDown(a.Accessed), roundDown(b.Accessed)
+	return fmt.Sprint(a) == fmt.Sprint(b) && bytes.Equal(at, bt) && bytes.Equal(av, bv)
+}
+
+// expect settles what the store answered for a key against the model.
+func (m *model) expect(key string, got Item, ok bool) error {
+	want, known := m.items[key]
+	switch {
+	case ok && !known:
+		return fmt.Errorf("key %q came back: %+v", key, short(got))
+	case ok && want.dies() != 0 && want.dies() <= m.now:
+		return fmt.Errorf("key %q is expired at %d: %+v", key, m.now, short(got))
+	case ok && !sameItem(want, got):
+		return fmt.Errorf("key %q: want %+v, got %+v", key, short(want), short(got))
+	case !ok:
+		delete(m.items, key)
+	}
+	return nil
+}
+
+func short(it Item) Item {
+	it.Value = it.Value[:min(len(it.Value), 16)]
+	return it
+}
+
+func (m *model) get(key string, touch bool) error {
+	h := m.p.hashOf([]byte(key))
+	if !touch {
+		it, ok := m.p.Peek(h, []byte(key), m.now)
+		return m.expect(key, it, ok)
+	}
+	it, ok := m.p.Get(h, []byte(key), m.now)
+	if err := m.expect(key, it, ok); err != nil || !ok {
+		return err
+	}
+	want := m.items[key]
+	want.Fetched, want.Accessed = true, m.now
+	m.items[key] = want
+	return nil
+}
+
+func (m *model) put(key string, it Item) error {
+	err := m.p.Put(m.p.hashOf([]byte(key)), []byte(key), it)
+	if err != nil {
+		delete(m.items, key)
+		return nil
+	}
+	m.items[key] = it
+	return nil
+}
+
+func (m *model) update(key string, it Item) error {
+	want, known := m.items[key]
+	if !m.p.Update(m.p.hashOf([]byte(key)), []byte(key), it) {
+		delete(m.items, key)
+		return nil
+	}
+	if !known {
+		return fmt.Errorf("update found %q, which is absent", key)
+	}
+	want.Version, want.CAS, want.Flags = it.Version, it.CAS, it.Flags
+	want.StaleUntil, want.Expires, want.Fetched = it.StaleUntil, it.Expires, it.Fetched
+	m.items[key] = want
+	return nil
+}
+
+func (m *model) delete(key string) error {
+	_, known := m.items[key]
+	if m.p.Delete(m.p.hashOf([]byte(key)), []byte(key)) && !known {
+		return fmt.Errorf("delete found %q, which is absent", key)
+	}
+	delete(m.items, key)
+	return nil
+}
+
+func (m *model) each() error {
+	var err error
+	seen := map[string]bool{}
+	m.p.Each(m.now, func(key []byte, it Item) bool {
+		k := string(key)
+		if seen[k] {
+			err = fmt.Errorf("each showed %q twice", k)
+			return false
+		}
+		seen[k] = true
+		err = m.expect(k, it, true)
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	for k := range m.items {
+		if !seen[k] {
+			delete(m.items, k)
+		}
+	}
+	return nil
+}
+
+// check recounts everything the partition keeps a sum of.
+func (m *model) check() error {
+	p := m.p
+	live, records, entries, freeSeen := 0, 0, 0, 0
+	for i := range p.seg.all {
+		g := &p.seg.all[i]
+		if g.use == unused {
+			freeSeen++
+		}
+		if g.use != log {
+			continue
+		}
+		in := 0
+		for off := 0; off < int(g.tail); {
+			at := i*p.seg.size + off
+			r := record(p.mem[at:])
+			off += r.room()
+			if r[0]&isDead != 0 {
+				continue
+			}
+			records++
+			in += r.room()
+			if e := r.expires(); (e == 0 && g.dies != math.MaxInt64) || e > g.dies {
+				return fmt.Errorf("segment %d is said to die at %d, a record at %d", i, g.dies, e)
+			}
+			part := hashPart(p.hashOf(r.key()))
+			if p.index.pageOf(part).slotOf(entryOf(part, at)) < 0 {
+				return fmt.Errorf("no entry for live record %q at %d", r.key(), at)
+			}
+		}
+		if in != int(g.live) {
+			return fmt.Errorf("segment %d: %d live bytes counted as %d", i, in, g.live)
+		}
+		if in == 0 && i != p.seg.head {
+			return fmt.Errorf("segment %d is empty and not free", i)
+		}
+		live += in
+	}
+	for i := 0; i < len(p.index.directory); {
+		g := p.index.page(p.index.directory[i])
+		n := 0
+		for _, e := range g.slots {
+			if e != 0 {
+				n++
+			}
+		}
+		if n != int(g.count) || n > pageFull {
+			return fmt.Errorf("page %d: %d entries counted as %d", i, n, g.count)
+		}
+		entries += n
+		i += 1 << (p.index.depth - g.depth)
+	}
+	if live != p.live || records != p.items || entries != p.items || freeSeen != len(p.seg.free)+len(p.seg.all)-p.seg.fresh {
+		return fmt.Errorf("counted %d bytes, %d records, %d entries, %d free segments; kept %d, %d, %d",
+			live, records, entries, freeSeen, p.live, p.items, len(p.seg.free)+len(p.seg.all)-p.seg.fresh)
+	}
+	return nil
+}
+
+// randomItem marks its value with a number of its own, so that an older one is
+// recognized.
+func (m *model) randomItem(r *rand.Rand, serial uint64, largest int) Item {
+	it := Item{Version: serial, Stored: m.now, Accessed: m.now}
+	if r.IntN(3) == 0 {
+		it.CAS = r.Uint64()
+	}
+	if r.IntN(3) == 0 {
+		it.Flags = r.Uint32()
+	}
+	if r.IntN(3) == 0 {
+		it.Expires = m.now + r.Int64N(int64(100e9))
+	}
+	if r.IntN(8) == 0 {
+		it.StaleUntil = m.now + r.Int64N(int64(100e9))
+	}
+	it.Fetched = r.IntN(8) == 0
+	if r.IntN(4) == 0 {
+		it.Tags = make([]byte, r.IntN(MaxTags+1))
+		for i := range it.Tags {
+			it.Tags[i] = byte(r.Uint32())
+		}
+	}
+	n := r.IntN(200)
+	switch r.IntN(20) {
+	case 0:
+		n = r.IntN(largest + 1)
+	case 1:
+		n = largest - r.IntN(3)
+	case 2:
+		n = r.IntN(5000)
+	}
+	it.Value = make([]byte, n)
+	for i := range it.Value {
+		it.Value[i] = byte(serial) + byte(i)
+	}
+	if n >= 8 {
+		binary.BigEndian.PutUint64(it.Value, serial)
+	}
+	return it
+}
+
+func TestModel(t *testing.T) {
+	hashes := map[string]func([]byte) uint64{
+		"spread":     shard.Hash,
+		"few hashes": func(k []byte) uint64 { return shard.Hash(k) % 7 << 61 },
+		"one page":   func(k []byte) uint64 { return shard.Hash(k) >> 24 },
+	}
+	for name, hash := range hashes {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(8) {
+				runModel(t, seed, hash)
+			}
+		})
+	}
+}
+
+func runModel(t *testing.T, seed uint64, hash func([]byte) uint64) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	largest := []int{300, 20_000, 60_000}[seed%3]
+	m := newModel(t, Options{Bytes: 800 << 10, MaxItem: largest})
+	m.p.hashOf = hash
+	keys := []int{50, 700, 6000}[r.IntN(3)]
+	const steps = 12_000
+	for step := range uint64(steps) {
+		key := fmt.Sprintf("k%d", r.IntN(keys))
+		if r.IntN(2) == 0 {
+			key = fmt.Sprintf("k%d", r.IntN(1+keys/20))
+		}
+		var err error
+		switch r.IntN(20) {
+		case 0, 1, 2, 3, 4, 5, 6, 7:
+			err = m.put(key, m.randomItem(r, step, largest))
+		case 8:
+			it := m.randomItem(r, step, largest)
+			it.Value = make([]byte, largest+1)
+			err = m.put(key, it)
+		case 9, 10:
+			err = m.delete(key)
+		case 11, 12, 13:
+			err = m.update(key, m.randomItem(r, step, 300))
+		case 14:
+			m.now += r.Int64N(1e9)
+		case 15, 16:
+			err = m.get(key, false)
+		default:
+			err = m.get(key, true)
+		}
+		if err == nil && step%500 == 0 {
+			err = m.check()
+		}
+		if err == nil && step%1500 == 0 {
+			err = m.each()
+		}
+		require.NoError(t, err, "seed %d, step %d", seed, step)
+	}
+	require.NoError(t, m.check(), "seed %d", seed)
+	for key := range m.items {
+		require.NoError(t, m.get(key, false), "seed %d", seed)
+	}
+	for i := range keys {
+		require.NoError(t, m.delete(fmt.Sprintf("k%d", i)), "seed %d", seed)
+	}
+	require.Zero(t, m.p.live, "seed %d", seed)
+}

@@ -1,0 +1,133 @@
+// Package admin is the HTTP side of a node: health, metrics and the API that
+// leasectl speaks. It looks at the server through its exported methods only and
+// is on the path of no client's command.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/leasecache/leasecache/server"
+	"github.com/leasecache/leasecache/server/admin/api"
+)
+
+// Server serves a node's admin port.
+type Server struct {
+	srv  *server.Server
+	log  *slog.Logger
+	ln   net.Listener
+	http *http.Server
+}
+
+// New listens on addr (host:port, port 0 is any) and serves nothing yet.
+func New(addr string, srv *server.Server, log *slog.Logger) (*Server, error) {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen for the admin interface: %w", err)
+	}
+	s := &Server{srv: srv, log: log, ln: ln}
+	s.http = &http.Server{
+		Handler: s.routes(),
+		// Somebody's half request must not hold a connection for ever.
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// Addr is where the admin port is.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// Serve answers until Stop, and returns nil then.
+func (s *Server) Serve() error {
+	if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Stop ends the port once what is being answered is.
+func (s *Server) Stop(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(err, s.http.Close())
+	}
+	return nil
+}
+
+func (s *Server) routes() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collector{s.srv}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := s.srv.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = fmt.Fprintln(w, "ready")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET "+api.PathStatus, s.json(s.status))
+	mux.HandleFunc("GET "+api.PathShards, s.json(s.shards))
+	mux.HandleFunc("GET "+api.PathLeases, s.json(s.leases))
+	mux.HandleFunc("GET "+api.PathIntents, s.json(s.intents))
+	mux.HandleFunc("GET "+api.PathDoubts, s.json(s.doubts))
+	mux.HandleFunc("GET "+api.PathInspect, s.json(s.inspect))
+	mux.HandleFunc("GET "+api.PathGet, s.json(s.get))
+	mux.HandleFunc("POST "+api.PathInvalidate, s.json(s.invalidate))
+	mux.HandleFunc("/", s.json(func(r *http.Request) (any, error) {
+		return nil, problem{http.StatusNotFound, "there is nothing at " + r.URL.Path}
+	}))
+	return mux
+}
+
+// problem is an error with the HTTP status that tells it.
+type problem struct {
+	status int
+	text   string
+}
+
+func (p problem) Error() string { return p.text }
+
+func badRequest(format string, args ...any) error {
+	return problem{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}
+
+// json makes a handler of a function that returns what to answer.
+func (s *Server) json(f func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := f(r)
+		status := http.StatusOK
+		if err != nil {
+			status = http.StatusInternalServerError
+			var p problem
+			switch {
+			case errors.As(err, &p):
+				status = p.status
+			case isUnavailable(err):
+				status = http.StatusServiceUnavailable
+			}
+			body = api.Error{Error: err.Error()}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		if err := json.NewEncoder(w).Encode(body); err != nil {
+			s.log.Debug("an admin answer was not delivered", "path", r.URL.Path, "error", err)
+		}
+	}
+}

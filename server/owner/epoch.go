@@ -1,0 +1,120 @@
+package owner
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/leasecache/leasecache/lease"
+	"github.com/leasecache/leasecache/shard"
+)
+
+const (
+	// reserve is how many tokens are left in an epoch when the next is asked for.
+	reserve = 1 << 24
+	// floor is below what commands are refused: one command may take a token for
+	// every reader that waits.
+	floor = 1 << 20
+
+	raiseTimeout = 10 * time.Second
+)
+
+// MaxLift is how many epochs above the current one a reported fence may lie.
+const MaxLift = 4096
+
+// ErrFuture says that a reported fence is too far above the shard's epoch to be
+// of this cluster. Nothing was done.
+var ErrFuture = errors.New("token is of an epoch too far above the current one")
+
+// Fence is told that the source is fenced at token for the key's shard; it ends
+// the doubts below. A token above the shard's last one first lifts the epoch
+// above it, which waits for the disk: NeedsLift tells whether it would.
+//
+// Errors: ErrFuture, or one that wraps ErrUnavailable.
+func (w *Owner) Fence(ctx context.Context, hash uint64, token lease.Token) error {
+	for range 1000 {
+		now := w.clock()
+		s, err := w.lock(hash)
+		if err != nil {
+			return err
+		}
+		last := s.table.Last()
+		if token <= last {
+			if s.table.Fence(now, token) {
+				w.keeper.Fenced(s.id, uint64(token))
+			}
+			w.unlock(s, now)
+			return nil
+		}
+		w.unlock(s, now)
+		if token.Epoch() > last.Epoch()+MaxLift || shard.Epoch(token.Epoch()) >= shard.MaxEpoch {
+			return ErrFuture
+		}
+		if err := w.raise(ctx, s, shard.Epoch(token.Epoch()+1)); err != nil {
+			return err
+		}
+	}
+	return unavailable("the shard's epoch does not settle")
+}
+
+// NeedsLift reports whether a fence at token would have to wait for the disk.
+func (w *Owner) NeedsLift(hash uint64, token lease.Token) bool {
+	s, err := w.lock(hash)
+	if err != nil {
+		return false
+	}
+	defer s.bucket.mu.Unlock()
+	return token > s.table.Last()
+}
+
+// raise moves the shard to an epoch of at least atLeast and above its own: a
+// planned move to itself. The keeper's epoch is durable before the table gives
+// tokens of it; in between the table gives tokens of the old one, which are
+// smaller.
+func (w *Owner) raise(ctx context.Context, s *owned, atLeast shard.Epoch) error {
+	s.bucket.mu.Lock()
+	from, busy := shard.Epoch(s.tokens.Epoch()), s.raising
+	s.raising = true
+	s.bucket.mu.Unlock()
+	if busy {
+		// Another's raise may do for us; the caller looks again.
+		return sleepUnavailable(ctx)
+	}
+	to, err := w.keeper.Raise(ctx, s.id, from, atLeast)
+	now := w.clock()
+	s.bucket.mu.Lock()
+	defer s.bucket.mu.Unlock()
+	s.raising = false
+	if err != nil {
+		return unavailable("the shard's epoch could not be raised: %w", err)
+	}
+	if s.bucket.mu.open && uint32(to) > s.tokens.Epoch() {
+		s.table.Raise(now, uint32(to))
+		s.bucket.wake(s.table.NextDue(), now)
+	}
+	return nil
+}
+
+func sleepUnavailable(ctx context.Context) error {
+	if err := sleep(ctx, 5*time.Millisecond); err != nil {
+		return unavailable("the shard's epoch could not be raised: %w", err)
+	}
+	return nil
+}
+
+// shortOfTokens asks for the next epoch, once, and says whether the shard can
+// be served meanwhile. The bucket is locked.
+func (w *Owner) shortOfTokens(s *owned) error {
+	if !s.raising {
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), raiseTimeout)
+			defer cancel()
+			// An error shows in what the shard answers, and the next command tries again.
+			_ = w.raise(ctx, s, 0)
+		}()
+	}
+	if s.tokens.Left() < floor {
+		return unavailable("the shard waits for its next epoch")
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package owner
+
+import (
+	"github.com/leasecache/leasecache/internal/storage/memory"
+	"github.com/leasecache/leasecache/lease"
+)
+
+// store shows a partition of the memory store to the rules.
+type store struct {
+	part *memory.Partition
+}
+
+var _ lease.Store = store{}
+
+func (s store) Get(hash uint64, key []byte, now int64) (lease.Item, bool) {
+	it, ok := s.part.Get(hash, key, now)
+	return fromMemory(&it), ok
+}
+
+func (s store) Peek(hash uint64, key []byte, now int64) (lease.Item, bool) {
+	it, ok := s.part.Peek(hash, key, now)
+	return fromMemory(&it), ok
+}
+
+func (s store) Put(hash uint64, key []byte, it lease.Item) error {
+	return s.part.Put(hash, key, toMemory(&it))
+}
+
+func (s store) Update(hash uint64, key []byte, it lease.Item) bool {
+	return s.part.Update(hash, key, toMemory(&it))
+}
+
+func (s store) Delete(hash uint64, key []byte) bool { return s.part.Delete(hash, key) }
+
+func fromMemory(it *memory.Item) lease.Item {
+	return lease.Item{
+		Version:    lease.Token(it.Version),
+		CAS:        it.CAS,
+		Flags:      it.Flags,
+		Expires:    it.Expires,
+		StaleUntil: it.StaleUntil,
+		Stored:     it.Stored,
+		Accessed:   it.Accessed,
+		Fetched:    it.Fetched,
+		Tags:       it.Tags,
+		Value:      it.Value,
+	}
+}
+
+func toMemory(it *lease.Item) memory.Item {
+	return memory.Item{
+		Version:    uint64(it.Version),
+		CAS:        it.CAS,
+		Flags:      it.Flags,
+		Expires:    it.Expires,
+		StaleUntil: it.StaleUntil,
+		Stored:     it.Stored,
+		Accessed:   it.Accessed,
+		Fetched:    it.Fetched,
+		Tags:       it.Tags,
+		Value:      it.Value,
+	}
+}

@@ -1,0 +1,224 @@
+package server
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// replies is the order of a connection's replies. Most are written straight
+// from the session's batch; a reply that has to wait reserves its place, and
+// what comes behind it is kept until it is there.
+//
+//	written │ ready bytes │ slot (waits) bytes behind it │ slot (done) bytes │ …
+//
+// Two parties touch it: the connection's own goroutine, which appends and
+// reserves, and whoever fills a slot, which may hold a bucket's lock and
+// therefore must not block: it only marks the slot and, if bytes became ready
+// and nobody is writing, starts a goroutine that writes them.
+//
+// INVARIANT: at most one goroutine writes to the connection at a time.
+type replies struct {
+	conn    net.Conn
+	timeout time.Duration // for one write to make progress
+	maxHeld int           // bytes kept at most behind a slot or a slow peer
+	sent    *atomic.Uint64
+
+	mu          sync.Mutex
+	drained     *sync.Cond // signalled when a writer stops, and when the last slot is done
+	ready       []byte
+	first, last *slot
+	open        int // slots reserved and not written yet
+	held        int // bytes behind first
+	writing     bool
+	err         error // of the first write that failed: nothing is written after it
+}
+
+// slot is a place in the order of replies.
+type slot struct {
+	queue  *replies
+	reply  []byte
+	behind []byte // replies that follow it
+	done   bool
+	next   *slot
+	cancel func() // tells whoever the slot waits for that nobody reads the reply
+}
+
+func newReplies(conn net.Conn, timeout time.Duration, maxHeld int, sent *atomic.Uint64) *replies {
+	q := &replies{conn: conn, timeout: timeout, maxHeld: maxHeld, sent: sent}
+	q.drained = sync.NewCond(&q.mu)
+	return q
+}
+
+// reserve takes the next place, behind the batch composed so far. It is called
+// by the connection's goroutine, and the batch is taken over.
+func (q *replies) reserve(batch []byte, cancel func()) *slot {
+	s := &slot{queue: q, cancel: cancel}
+	q.mu.Lock()
+	q.append(batch)
+	if q.last == nil {
+		q.first = s
+	} else {
+		q.last.next = s
+	}
+	q.last = s
+	q.open++
+	q.mu.Unlock()
+	return s
+}
+
+// append puts bytes behind everything there is.
+func (q *replies) append(batch []byte) {
+	if q.last == nil {
+		q.ready = append(q.ready, batch...)
+		return
+	}
+	q.last.behind = append(q.last.behind, batch...)
+	q.held += len(batch)
+}
+
+// fill completes a slot. It never blocks.
+func (s *slot) fill(reply []byte) {
+	q := s.queue
+	q.mu.Lock()
+	if s.done { // its reader hung up
+		q.mu.Unlock()
+		return
+	}
+	s.reply, s.done = reply, true
+	q.held += len(reply)
+	for q.first != nil && q.first.done {
+		f := q.first
+		q.ready = append(append(q.ready, f.reply...), f.behind...)
+		q.held -= len(f.reply) + len(f.behind)
+		q.first = f.next
+		q.open--
+	}
+	if q.first == nil {
+		q.last = nil
+		q.drained.Broadcast()
+	}
+	start := len(q.ready) > 0 && !q.writing && q.err == nil
+	if start {
+		q.writing = true
+	}
+	q.mu.Unlock()
+	if start {
+		go q.write(nil)
+	}
+}
+
+// flush has a batch written, or kept where it must wait. It is called by the
+// connection's goroutine and blocks while the peer does not read: then the
+// connection's requests are not read either.
+func (q *replies) flush(batch []byte) error {
+	q.mu.Lock()
+	if q.first != nil || q.writing {
+		q.append(batch)
+		batch = nil
+	}
+	for q.writing && len(q.ready) > q.maxHeld {
+		q.drained.Wait()
+	}
+	if q.err != nil || q.writing || (len(batch) == 0 && len(q.ready) == 0) {
+		err := q.err
+		q.mu.Unlock()
+		return err
+	}
+	q.writing = true
+	q.mu.Unlock()
+	return q.write(batch)
+}
+
+// write writes what is ready, then batch, then whatever became ready meanwhile.
+// The caller has set writing; batch is only given while no slot was reserved,
+// so nothing can have become ready that belongs before it.
+func (q *replies) write(batch []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var spare []byte
+	for q.err == nil && (len(q.ready) > 0 || len(batch) > 0) {
+		out := q.ready
+		if len(out) > 0 {
+			q.ready = spare[:0]
+			spare = out
+		} else {
+			out, batch = batch, nil
+		}
+		q.mu.Unlock()
+		err := q.send(out)
+		q.mu.Lock()
+		if err != nil {
+			q.err = err
+		}
+	}
+	if cap(q.ready) > keepBuffer {
+		q.ready = nil
+	}
+	q.writing = false
+	q.drained.Broadcast()
+	return q.err
+}
+
+// send writes bytes in pieces, so that the timeout bounds a stall and not the
+// time that a slow but steady peer takes.
+func (q *replies) send(b []byte) error {
+	const piece = 64 << 10
+	for len(b) > 0 {
+		n := min(len(b), piece)
+		if err := q.conn.SetWriteDeadline(time.Now().Add(q.timeout)); err != nil {
+			return err
+		}
+		wrote, err := q.conn.Write(b[:n])
+		q.sent.Add(uint64(wrote))
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// load tells how many replies wait and how many bytes are kept.
+func (q *replies) load() (open, held int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.open, q.held + len(q.ready)
+}
+
+// finish ends the queue once the peer sends no more: who waits for another's
+// fill hung up and is told nothing; what is being worked on gets a little time;
+// then everything that is ready is written.
+func (q *replies) finish(patience time.Duration) {
+	q.abandon()
+	late := false
+	timer := time.AfterFunc(patience, func() {
+		q.mu.Lock()
+		late = true
+		q.drained.Broadcast()
+		q.mu.Unlock()
+	})
+	defer timer.Stop()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.writing || (q.first != nil && !late && q.err == nil) {
+		q.drained.Wait()
+	}
+}
+
+// abandon withdraws the replies of readers who wait for another's fill.
+func (q *replies) abandon() {
+	q.mu.Lock()
+	var waiting []*slot
+	for s := q.first; s != nil; s = s.next {
+		if !s.done && s.cancel != nil {
+			waiting = append(waiting, s)
+		}
+	}
+	q.mu.Unlock()
+	for _, s := range waiting {
+		s.cancel()
+		s.fill(nil)
+	}
+}

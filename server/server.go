@@ -1,0 +1,249 @@
+// Package server accepts connections, speaks the protocol and has the owner of
+// the shards do what is asked.
+//
+// What the bytes mean is in session.go and the cmd_ files, which know no
+// transport; conn.go is the transport, a goroutine for each connection;
+// replies.go keeps the order of replies while some of them wait.
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/leasecache/leasecache/internal/storage/memory"
+	"github.com/leasecache/leasecache/lease"
+	"github.com/leasecache/leasecache/protocol"
+	"github.com/leasecache/leasecache/server/owner"
+	"github.com/leasecache/leasecache/shard/single"
+)
+
+// Config says what a Server is. Zero fields take the defaults in brackets.
+type Config struct {
+	Listen       string        // address of the client port; port 0 is any [127.0.0.1:11211]
+	Memory       int64         // bytes for values, index and lease state [1 GiB]
+	MaxItem      int           // largest value in bytes [1 MiB]
+	MaxConns     int           // client connections at most [1024]
+	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
+	LeaseOnly    []string      // prefixes of keys that plain commands may not store
+	Version      string        // of this program
+	Keeper       *single.Keeper
+	Logger       *slog.Logger // [slog.Default()]
+}
+
+func (c *Config) fill() {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:11211"
+	}
+	if c.Memory == 0 {
+		c.Memory = 1 << 30
+	}
+	if c.MaxItem == 0 {
+		c.MaxItem = memory.DefaultMaxItem
+	}
+	if c.MaxConns == 0 {
+		c.MaxConns = 1024
+	}
+	if c.StallTimeout == 0 {
+		c.StallTimeout = 30 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+}
+
+// Server is one node.
+type Server struct {
+	cfg     Config
+	log     *slog.Logger
+	clock   clock
+	started int64
+	limits  protocol.Limits
+	only    [][]byte // prefixes that plain commands may not store under
+
+	cache    *memory.Cache
+	owner    *owner.Owner
+	listener net.Listener
+	stats    counters
+
+	ctx    context.Context // ends when the server stops
+	cancel context.CancelFunc
+
+	working sync.WaitGroup // commands that wait for the keeper
+	serving sync.WaitGroup // connections
+
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	stopped bool
+}
+
+// New makes a server that listens but does not serve yet: its address is known,
+// and a port in use is an error here. It takes what it needs of the keeper, and
+// the caller closes that after Stop.
+func New(cfg Config) (*Server, error) {
+	cfg.fill()
+	leaseShare := cfg.Memory / leaseShareOf
+	cache, err := memory.New(memory.Options{Bytes: cfg.Memory - leaseShare, MaxItem: cfg.MaxItem})
+	if err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		_ = cache.Close()
+		return nil, fmt.Errorf("cannot listen for clients: %w", err)
+	}
+	s := &Server{
+		cfg:      cfg,
+		log:      cfg.Logger,
+		clock:    newClock(),
+		limits:   protocol.Limits{MaxBody: cfg.MaxItem, MaxIntent: cfg.Keeper.LongestIntent()},
+		cache:    cache,
+		listener: ln,
+		conns:    make(map[*conn]struct{}),
+	}
+	for _, prefix := range cfg.LeaseOnly {
+		s.only = append(s.only, []byte(prefix))
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.started = s.clock.now()
+	s.owner = owner.New(owner.Options{
+		Keeper: cfg.Keeper,
+		Cache:  cache,
+		Limits: leaseLimits(leaseShare, cfg.Keeper.Shards()),
+		Clock:  s.clock.now,
+	})
+	return s, nil
+}
+
+// leaseShareOf is the part of the memory that lease state may take: a
+// sixteenth. It is not reserved in the store, so it is taken off its budget.
+const leaseShareOf = 16
+
+// leaseLimits divides the memory for lease state among the shards. A key with a
+// lease takes about 256 bytes here; half of the share is for leases, the rest
+// for intents, doubts and tags.
+func leaseLimits(bytes int64, shards uint32) lease.Limits {
+	const perKey, least = 256, 32
+	l := lease.DefaultLimits()
+	each := int(bytes / int64(shards) / perKey)
+	l.Leases = max(least, each/2)
+	l.Intents = max(least, each/8)
+	l.Doubts = max(least, each/8)
+	l.Tags = max(least, each/4)
+	return l
+}
+
+// Addr is the address clients reach.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Serve accepts connections until Stop, and returns nil then.
+func (s *Server) Serve() error {
+	for {
+		nc, err := s.listener.Accept()
+		if err != nil {
+			if s.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			// Out of descriptors, say: the peers there are go on, new ones wait.
+			s.log.Error("cannot accept a connection", "error", err)
+			select {
+			case <-s.ctx.Done():
+				return nil
+			case <-time.After(100 * time.Millisecond):
+			}
+			continue
+		}
+		s.admit(nc)
+	}
+}
+
+// admit starts to serve a connection, or tells it that there are too many.
+func (s *Server) admit(nc net.Conn) {
+	c := s.newConn(nc)
+	s.mu.Lock()
+	full := len(s.conns) >= s.cfg.MaxConns
+	if s.stopped || full {
+		s.mu.Unlock()
+		if full {
+			s.stats.rejected.Add(1)
+			_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
+			_, _ = nc.Write([]byte("ERROR Too many open connections\r\n"))
+		}
+		_ = nc.Close()
+		return
+	}
+	s.conns[c] = struct{}{}
+	s.serving.Add(1)
+	s.mu.Unlock()
+	s.stats.accepted.Add(1)
+	go func() {
+		defer s.serving.Done()
+		c.serve()
+	}()
+}
+
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+}
+
+func (s *Server) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// Stop ends the server in order; it may be called once.
+func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	// First nobody new comes in: they would only be told to go elsewhere.
+	_ = s.listener.Close()
+	// Then the gate: no command has an effect any more, readers who wait are
+	// answered, and what the keeper must know for the next start is written.
+	err := s.owner.Stop(ctx)
+	// Commands that wait for the keeper find the gate closed, and answer.
+	s.cancel()
+	s.working.Wait()
+	// Then connections end: each writes what it has answered and closes.
+	s.mu.Lock()
+	for c := range s.conns {
+		_ = c.nc.SetReadDeadline(time.Now())
+	}
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() { s.serving.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.mu.Lock()
+		for c := range s.conns {
+			_ = c.nc.Close()
+		}
+		s.mu.Unlock()
+		<-done
+	}
+	// Last the memory: nobody can look at a value any more.
+	return errors.Join(err, s.cache.Close())
+}
+
+// leaseOnly reports whether plain commands may not store the key.
+func (s *Server) leaseOnly(key []byte) bool {
+	for _, prefix := range s.only {
+		if bytes.HasPrefix(key, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// versionLine begins with the version of memcached whose commands are spoken:
+// clients read three numbers from it.
+func (s *Server) versionLine() string { return "1.6.45 leasecache " + s.cfg.Version }

@@ -1,0 +1,196 @@
+package server
+
+import (
+	"github.com/leasecache/leasecache/lease"
+	"github.com/leasecache/leasecache/protocol"
+	"github.com/leasecache/leasecache/server/owner"
+	"github.com/leasecache/leasecache/shard"
+)
+
+// session is the command side of one connection: bytes in, replies out. It
+// knows no transport. One goroutine at a time feeds it; replies that must wait
+// are completed by others through their slots.
+type session struct {
+	srv    *Server
+	owner  *owner.Owner
+	parser protocol.Parser
+	queue  *replies
+	closed func(protocol.CloseReason)
+
+	out    []byte  // replies of this batch that nothing has to wait for
+	at     reading // of this batch
+	reader reader  // takes the answers of reads
+	tags   []byte  // scratch
+	resume bool    // the last request is a get whose keys from nextKey on are to be answered still
+	next   int
+	length int // of that request
+}
+
+type feedState uint8
+
+const (
+	feedMore  feedState = iota // the rest is no whole request
+	feedFull                   // write what there is, then feed the rest again
+	feedClose                  // write what there is, then close
+)
+
+const (
+	// fullBatch is how many bytes of replies are composed before they are written.
+	fullBatch = 256 << 10
+	// maxHeld is how many bytes of replies are kept for a peer that does not read
+	// or behind a reply that waits.
+	maxHeld = 8 << 20
+	// maxOpen is how many replies of a connection may wait. It is kept by closing:
+	// a connection that is not read can have its own fill behind its own wait (U13).
+	maxOpen = 4096
+)
+
+func newSession(srv *Server, queue *replies) *session {
+	s := &session{srv: srv, owner: srv.owner, queue: queue}
+	s.parser.Limits = srv.limits
+	s.reader.session = s
+	return s
+}
+
+// want is how many more bytes are useful to read.
+func (s *session) want() int { return s.parser.Want() }
+
+// swallowing reports whether a refused data block is still coming.
+func (s *session) swallowing() bool { return s.parser.Swallowing() }
+
+// taken hands over the replies composed so far; they hold until the next feed.
+func (s *session) taken() []byte {
+	out := s.out
+	s.out = s.out[:0]
+	if cap(s.out) > 2*fullBatch {
+		s.out = nil
+	}
+	return out
+}
+
+// feed executes the requests that buf holds whole, in order, and returns how
+// many bytes it has done with.
+func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
+	s.at = at
+	if s.resume {
+		// The same buffer as before, from the request that was not done.
+		if !s.get() {
+			return 0, feedFull
+		}
+		used = s.length
+	}
+	for {
+		n, status := s.parser.Next(buf[used:])
+		req := s.parser.Request()
+		switch status {
+		case protocol.NeedMore:
+			return used + n, feedMore
+		case protocol.Close:
+			s.srv.stats.refused(s.parser.Reason())
+			if s.closed != nil {
+				s.closed(s.parser.Reason())
+			}
+			return used + n, feedClose
+		case protocol.Bad:
+			s.bad(req)
+		case protocol.Ready:
+			if req.Verb == protocol.VerbQuit {
+				s.count(req.Verb, outcomeOK)
+				return used + n, feedClose
+			}
+			if !s.execute(req) {
+				s.length = n
+				return used, feedFull
+			}
+		}
+		used += n
+		if len(s.out) >= fullBatch {
+			return used, feedFull
+		}
+	}
+}
+
+// execute runs one request. It returns false if the replies of a get are too
+// many to be composed at once.
+func (s *session) execute(req *protocol.Request) bool {
+	switch req.Verb {
+	case protocol.VerbGet, protocol.VerbGets:
+		s.next = 0
+		return s.get()
+	case protocol.VerbSet:
+		s.store(req, lease.Set)
+	case protocol.VerbAdd:
+		s.store(req, lease.Add)
+	case protocol.VerbReplace:
+		s.store(req, lease.Replace)
+	case protocol.VerbDelete:
+		s.delete(req)
+	case protocol.VerbTouch:
+		s.touch(req)
+	case protocol.VerbLG:
+		s.leaseGet(req)
+	case protocol.VerbLS:
+		s.leaseSet(req)
+	case protocol.VerbLD:
+		s.invalidate(req)
+	case protocol.VerbLW:
+		s.intentBegin(req)
+	case protocol.VerbLC:
+		s.intentCommit(req)
+	case protocol.VerbLA:
+		s.intentAbort(req)
+	case protocol.VerbLT:
+		s.tagBump(req)
+	case protocol.VerbLF:
+		s.fence(req)
+	case protocol.VerbLM:
+		s.shardMap(req)
+	case protocol.VerbLN:
+		s.nearSession(req)
+	case protocol.VerbVersion:
+		s.out = protocol.AppendVersion(s.out, s.srv.versionLine())
+		s.count(req.Verb, outcomeOK)
+	case protocol.VerbVerbosity, protocol.VerbFlushAll:
+		s.admin(req)
+	case protocol.VerbStats:
+		s.stats(req)
+	case protocol.VerbMN:
+		s.out = append(s.out, protocol.LineMN...)
+		s.count(req.Verb, outcomeOK)
+	default:
+		s.out = protocol.AppendError(s.out, protocol.Error{Kind: protocol.ErrorCommand})
+		s.count(req.Verb, outcomeError)
+	}
+	return true
+}
+
+// bad answers a request that could not be parsed, and does what must be done
+// nevertheless: a fill that was sent broken ends its lease, and a value that is
+// too large takes the old one with it.
+func (s *session) bad(req *protocol.Request) {
+	if req.Err.Cause != protocol.CauseLine {
+		hash := shard.Hash(req.Key)
+		var err error
+		switch req.Verb {
+		case protocol.VerbLS:
+			_, err = s.owner.GiveBack(s.at.now, hash, req.Key, lease.Token(req.Token))
+		case protocol.VerbSet: // only set, as in memcached
+			if req.Err.Cause == protocol.CauseTooLarge {
+				_, err = s.owner.Delete(s.at.now, hash, req.Key)
+			}
+		}
+		if err != nil {
+			s.fail(req, err)
+			return
+		}
+	}
+	s.out = protocol.AppendError(s.out, req.Err)
+	s.count(req.Verb, outcomeError)
+}
+
+// fail answers a request that could not be served. The owner's errors begin
+// with the word that the protocol asks for, and say that nothing was done.
+func (s *session) fail(req *protocol.Request, err error) {
+	s.count(req.Verb, outcomeUnavailable)
+	s.out = appendFailure(s.out, err)
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/leasecache/leasecache/internal/storage/memory"
+	"github.com/leasecache/leasecache/lease"
+	"github.com/leasecache/leasecache/protocol"
+	"github.com/leasecache/leasecache/server/owner"
+	"github.com/leasecache/leasecache/shard"
+)
+
+// What the admin interface looks at and does. Nothing here is on the path of a
+// client's command.
+
+// Count is how often a verb came to an outcome.
+type Count struct {
+	Verb, Outcome string
+	N             uint64
+}
+
+// Snapshot is the server's counts at one moment.
+type Snapshot struct {
+	Commands  []Count // those above zero
+	Conns     int
+	MaxConns  int
+	Accepted  uint64
+	Rejected  uint64 // over MaxConns
+	Stalled   uint64 // closed in the middle of a request
+	Foreign   map[string]uint64
+	BytesRead uint64
+	BytesSent uint64
+	Uptime    time.Duration
+	Memory    memory.Stats
+	Leases    lease.Stats
+}
+
+// Snapshot counts.
+func (s *Server) Snapshot() Snapshot {
+	c := &s.stats
+	out := Snapshot{
+		Conns:     s.connections(),
+		MaxConns:  s.cfg.MaxConns,
+		Accepted:  c.accepted.Load(),
+		Rejected:  c.rejected.Load(),
+		Stalled:   c.stalled.Load(),
+		Foreign:   make(map[string]uint64),
+		BytesRead: c.bytesRead.Load(),
+		BytesSent: c.bytesWritten.Load(),
+		Uptime:    time.Duration(s.clock.now() - s.started),
+		Memory:    s.cache.Stats(),
+		Leases:    s.owner.Stats(),
+	}
+	for v := range c.commands {
+		for o := range c.commands[v] {
+			if n := c.commands[v][o].Load(); n > 0 {
+				out.Commands = append(out.Commands, Count{protocol.Verb(v).String(), outcome(o).String(), n})
+			}
+		}
+	}
+	for r := range c.closedAsOther {
+		if r := protocol.CloseReason(r); r != protocol.NoReason {
+			out.Foreign[r.String()] = c.closedAsOther[r].Load()
+		}
+	}
+	return out
+}
+
+// Node names this node and its cluster.
+func (s *Server) Node() (node, cluster, version string) {
+	return s.cfg.Keeper.Node(), s.cfg.Keeper.Cluster(), s.cfg.Version
+}
+
+// Ready is nil while the node may serve, else says why not.
+func (s *Server) Ready() error {
+	if s.ctx.Err() != nil {
+		return errStopping
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return errStopping
+	}
+	return nil
+}
+
+// Intents is nil if writers may have intents, else says why not.
+func (s *Server) Intents() error { return s.cfg.Keeper.Intents() }
+
+// Shards shows every shard.
+func (s *Server) Shards() []owner.ShardView { return s.owner.Shards(s.clock.now()) }
+
+// Keys shows every key with lease state, until f returns false.
+func (s *Server) Keys(f func(shard.ID, lease.KeyState) bool) { s.owner.Keys(s.clock.now(), f) }
+
+// Inspect shows all that is known of a key; now is the time its deadlines and
+// expiries are to be held against.
+func (s *Server) Inspect(key []byte) (v owner.KeyView, now int64, err error) {
+	now = s.clock.now()
+	v, err = s.owner.Inspect(now, shard.Hash(key), key)
+	return v, now, err
+}
+
+// Invalidate is ld.
+func (s *Server) Invalidate(key []byte) (lease.Token, error) {
+	return s.owner.Invalidate(s.clock.now(), shard.Hash(key), key, 0)
+}
+
+// InvalidateTag is lt.
+func (s *Server) InvalidateTag(tag []byte) (lease.Token, error) {
+	return s.owner.BumpTag(s.clock.now(), tag)
+}
+
+// Context ends when the server stops.
+func (s *Server) Context() context.Context { return s.ctx }
