@@ -59,29 +59,25 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 	if p.ctx.Err() != nil {
 		return nil, &TransportError{Addr: p.o.Addr, Err: ErrClosed}
 	}
-	first := &p.places[0]
+	pl := &p.places[p.next.Add(1)%uint32(len(p.places))]
 	if p.spread {
 		if c := p.idlest(); c != nil {
 			return c, nil
 		}
-		first = p.empty()
-	} else {
-		first = &p.places[p.next.Add(1)%uint32(len(p.places))]
-	}
-	if first != nil {
-		c, err := first.get(ctx, p)
-		if err == nil || ctx.Err() != nil {
-			return c, err
+		if pl = p.empty(); pl == nil {
+			if c := p.any(); c != nil {
+				return c, nil
+			}
+			pl = &p.places[0]
 		}
-		if c := p.any(); c != nil {
-			return c, nil
+	}
+	c, err := pl.get(ctx, p)
+	if err != nil && ctx.Err() == nil {
+		if other := p.any(); other != nil {
+			return other, nil
 		}
-		return nil, err
 	}
-	if c := p.any(); c != nil {
-		return c, nil
-	}
-	return p.places[0].get(ctx, p)
+	return c, err
 }
 
 // idlest returns a live connection with nothing outstanding, or nil.

@@ -42,9 +42,7 @@ var ErrNotInstalled = errors.New("sqlfence: the fence is not installed")
 // Fence is the fence of any number of clusters in one database. It is a
 // client.Fencer, and safe for concurrent use.
 type Fence struct {
-	db *sql.DB
-	o  Options
-	d  dialect
+	d dialect
 }
 
 var _ client.Fencer = (*Fence)(nil)

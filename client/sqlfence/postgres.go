@@ -16,7 +16,7 @@ import (
 // primary. Any database/sql driver will do whose errors have SQLState.
 func Postgres(db *sql.DB, o Options) *Fence {
 	o = o.filled()
-	return &Fence{db: db, o: o, d: &postgres{db: db, o: o}}
+	return &Fence{d: &postgres{db: db, o: o}}
 }
 
 // postgres
@@ -121,11 +121,13 @@ func (p *postgres) inTx(ctx context.Context, in client.Intents, fn func(Tx) erro
 func (p *postgres) begin(ctx, tctx context.Context, cancel context.CancelFunc) (*sql.Tx, error) {
 	stop := context.AfterFunc(ctx, cancel)
 	tx, err := p.db.BeginTx(tctx, &sql.TxOptions{Isolation: p.o.Isolation})
-	if !stop() && err == nil { // ctx ended, and has ended tctx or will at once
-		_ = tx.Rollback()
-		err = ctx.Err()
+	if stop() {
+		return tx, err
 	}
-	return tx, err
+	if err == nil { // ctx ended, and has ended tctx or will at once
+		_ = tx.Rollback()
+	}
+	return nil, ctx.Err()
 }
 
 func (p *postgres) check(ctx context.Context, tx *sql.Tx, in client.Intents) error {

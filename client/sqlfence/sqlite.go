@@ -19,7 +19,7 @@ import (
 // has for itself, has no use for one.
 func SQLite(db *sql.DB, o Options) *Fence {
 	o = o.filled()
-	return &Fence{db: db, o: o, d: &sqlite{db: db, o: o}}
+	return &Fence{d: &sqlite{db: db, o: o, turn: make(chan struct{}, 1)}}
 }
 
 // sqlite
@@ -29,9 +29,15 @@ func SQLite(db *sql.DB, o Options) *Fence {
 // further lock. sql.Tx cannot begin like that with every driver, so that a
 // connection is taken out of the pool and driven by hand; it goes back only if
 // surely no transaction is open on it.
+//
+// Who finds the database locked can only try again, and a writer who has just
+// finished is always first in that race. Within the process turn is a queue, so
+// that neither writers nor a fence are overtaken for ever; processes among each
+// other take their chances.
 type sqlite struct {
-	db *sql.DB
-	o  Options
+	db   *sql.DB
+	o    Options
+	turn chan struct{} // holds a token while somebody of this process writes
 }
 
 const (
@@ -68,23 +74,26 @@ func liteCode(err error) int {
 }
 
 func (s *sqlite) install(ctx context.Context, cluster string, shards uint32) error {
-	if _, err := s.db.ExecContext(ctx, liteTable); err != nil {
+	tx, err := s.begin(ctx)
+	if err != nil {
 		return err
 	}
-	_, err := s.db.ExecContext(ctx, liteRows, cluster, int64(shards))
-	return err
+	defer tx.release()
+	if _, err := tx.conn.ExecContext(ctx, liteTable); err != nil {
+		return err
+	}
+	if _, err := tx.conn.ExecContext(ctx, liteRows, cluster, int64(shards)); err != nil {
+		return err
+	}
+	return tx.commit(ctx, s.o.CommitTimeout)
 }
 
 func (s *sqlite) inTx(ctx context.Context, in client.Intents, fn func(Tx) error) error {
-	conn, err := s.db.Conn(ctx)
+	tx, err := s.begin(ctx)
 	if err != nil {
 		return client.RolledBack(fmt.Errorf("sqlfence: begin: %w", err))
 	}
-	tx := &liteTx{conn: conn}
 	defer tx.release()
-	if err := tx.begin(ctx, time.Time{}); err != nil {
-		return client.RolledBack(fmt.Errorf("sqlfence: begin: %w", err))
-	}
 	if err := s.check(ctx, tx, in); err != nil {
 		return client.RolledBack(err)
 	}
@@ -133,37 +142,29 @@ func liteMissing(err error) error {
 }
 
 func (s *sqlite) fence(ctx context.Context, cluster string, shard uint32, token int64) error {
-	conn, err := s.db.Conn(ctx)
+	ctx, cancel := context.WithTimeout(ctx, s.o.LockTimeout)
+	defer cancel()
+	tx, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
-	tx := &liteTx{conn: conn}
 	defer tx.release()
 	// A fence must outlive a loss of power, whatever the application asks of its
 	// own commits. It cannot be set inside a transaction.
 	var sync int
-	if err := conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&sync); err != nil {
+	if err := tx.conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&sync); err != nil {
 		return err
 	}
 	if sync < syncFull {
-		if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
+		if _, err := tx.conn.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
 			return err
 		}
-		defer func() {
-			if _, err := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = "+strconv.Itoa(sync)); err != nil {
-				tx.discard = true
-			}
-		}()
+		tx.restore = "PRAGMA synchronous = " + strconv.Itoa(sync)
 	}
-	if err := tx.begin(ctx, time.Now().Add(s.o.LockTimeout)); err != nil {
+	if err := tx.begin(ctx); err != nil {
 		return err
 	}
-	defer func() {
-		if tx.open {
-			_ = tx.rollback()
-		}
-	}()
-	res, err := conn.ExecContext(ctx, liteRaise, cluster, int64(shard), token)
+	res, err := tx.conn.ExecContext(ctx, liteRaise, cluster, int64(shard), token)
 	if err != nil {
 		return liteMissing(err)
 	}
@@ -188,17 +189,45 @@ func (s *sqlite) read(ctx context.Context, fn func(Tx) error) error {
 	return fn(tx)
 }
 
-// liteTx is a transaction driven by hand on one connection.
+// liteTx is a transaction driven by hand on one connection. It holds the turn.
 type liteTx struct {
 	conn    *sql.Conn
-	open    bool // BEGIN was answered, COMMIT and ROLLBACK were not
-	discard bool // the connection must not be used again
+	turn    chan struct{}
+	open    bool   // BEGIN was answered, COMMIT and ROLLBACK were not
+	discard bool   // the connection must not be used again
+	restore string // a statement that makes the connection as it was
 	ended   atomic.Pointer[error]
 }
 
-// begin retries while another connection is writing: until the deadline, if
-// there is one, and as long as ctx lives.
-func (t *liteTx) begin(ctx context.Context, deadline time.Time) error {
+// connect waits for the turn and takes a connection.
+func (s *sqlite) connect(ctx context.Context) (*liteTx, error) {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		<-s.turn
+		return nil, err
+	}
+	return &liteTx{conn: conn, turn: s.turn}, nil
+}
+
+func (s *sqlite) begin(ctx context.Context) (*liteTx, error) {
+	tx, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.begin(ctx); err != nil {
+		tx.release()
+		return nil, err
+	}
+	return tx, nil
+}
+
+// begin tries again while another process is writing, as long as ctx lives.
+func (t *liteTx) begin(ctx context.Context) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		_, err := t.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
 		if err == nil {
@@ -209,13 +238,10 @@ func (t *liteTx) begin(ctx context.Context, deadline time.Time) error {
 			t.discard = true // an interrupted BEGIN may or may not have begun
 			return err
 		}
-		if !deadline.IsZero() && !time.Now().Before(deadline) {
-			return err
-		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
 	}
 }
@@ -249,10 +275,15 @@ func (t *liteTx) release() {
 	if t.open {
 		_ = t.rollback()
 	}
+	if t.restore != "" && !t.open && !t.discard {
+		_, err := t.conn.ExecContext(context.Background(), t.restore)
+		t.discard = err != nil
+	}
 	if t.open || t.discard {
 		_ = t.conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 	_ = t.conn.Close() // the connection may be gone; nothing is lost with it
+	<-t.turn
 }
 
 // broken is the error of a statement that may have ended the transaction.

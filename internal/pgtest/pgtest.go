@@ -1,6 +1,7 @@
 // Package pgtest starts a PostgreSQL server for tests: the machine's own
 // binaries, an empty directory, a free port, gone when the test process is gone,
-// however that ends.
+// however that ends. It speaks through the driver "pgx", which the tests that use
+// it import.
 package pgtest
 
 import (
@@ -17,10 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
-
-	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
 )
 
 // NoPostgres is the variable that, set to 1, says that this machine has no
@@ -51,10 +49,17 @@ var shared struct {
 	names  atomic.Int64
 }
 
+// TB is the part of testing.TB that is needed here.
+type TB interface {
+	Helper()
+	Logf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // DSN returns the address of a new, empty database on the server of this test
 // process, for the driver "pgx". Without PostgreSQL's binaries the test fails,
 // unless NoPostgres is set: then ok is false, and the test has nothing to do.
-func DSN(t testing.TB) (dsn string, ok bool) {
+func DSN(t TB) (dsn string, ok bool) {
 	t.Helper()
 	if os.Getenv(NoPostgres) == "1" {
 		t.Logf("%s is set: nothing is tested against PostgreSQL", NoPostgres)
@@ -71,11 +76,11 @@ func DSN(t testing.TB) (dsn string, ok bool) {
 	name := "test" + strconv.FormatInt(shared.names.Add(1), 10)
 	db, err := sql.Open("pgx", shared.server.DSN("postgres"))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("pgtest: %v", err)
 	}
 	defer db.Close()
 	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
-		t.Fatal(err)
+		t.Fatalf("pgtest: %v", err)
 	}
 	return shared.server.DSN(name), true
 }
@@ -87,6 +92,13 @@ type Server struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
 	log   string
+}
+
+// TB is the part of testing.TB that is needed here.
+type TB interface {
+	Helper()
+	Logf(format string, args ...any)
+	Fatalf(format string, args ...any)
 }
 
 // DSN returns the address of a database of the server.
