@@ -310,4 +310,3 @@ func (e *ending) outcome(on *conn, rep *reply) error {
 	}
 	return ended(on, rep)
 }
-

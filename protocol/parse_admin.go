@@ -7,11 +7,16 @@ func (p *Parser) parseBare() {}
 // maxArgs is how many arguments of stats are handed on; none has more.
 const maxArgs = 8
 
-// parseStats parses stats: <argument>*.
+// parseStats parses stats: <argument>*. No argument of ours has a control
+// byte; one that has gets memcached's answer to an argument it does not know.
 func (p *Parser) parseStats() {
 	for len(p.req.Args) < maxArgs {
 		word, ok := p.words.next()
 		if !ok {
+			return
+		}
+		if !printable(word) {
+			p.req.Err = Error{Kind: ErrorCommand}
 			return
 		}
 		p.req.Args = append(p.req.Args, word)

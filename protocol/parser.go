@@ -151,8 +151,8 @@ func (p *Parser) one(buf []byte, end int) (used int, st Status) {
 		}
 		return used, Ready
 	}
-	if p.req.Err.Kind == NoError && p.bodyLen > p.Limits.MaxBody {
-		p.req.Err = Error{Kind: ErrorOfServer, Cause: CauseTooLarge, Text: "object too large for cache", Hidden: p.req.NoReply}
+	if p.bodyLen > p.Limits.MaxBody {
+		p.tooLarge()
 	}
 	if p.req.Err.Kind != NoError {
 		p.swallow = uint64(p.bodyLen) + 2
@@ -170,6 +170,18 @@ func (p *Parser) one(buf []byte, end int) (used int, st Status) {
 	}
 	p.req.Body = body[:len(body):len(body)]
 	return whole, Ready
+}
+
+// tooLarge refuses the data block. An ls whose line is malformed as well keeps
+// that answer, but its lease ends as that of any other whose block is too
+// large.
+func (p *Parser) tooLarge() {
+	if p.req.Err.Kind == NoError {
+		p.req.Err = Error{Kind: ErrorOfServer, Text: "object too large for cache", Hidden: p.req.NoReply}
+		p.req.Err.Cause = CauseTooLarge
+	} else if p.req.Verb == VerbLS {
+		p.req.Err.Cause = CauseTooLarge
+	}
 }
 
 // lineHint is the room a line usually needs.

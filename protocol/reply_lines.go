@@ -183,10 +183,11 @@ func (p *ReplyParser) flags() error {
 	}
 }
 
+// parseMillis reads a duration; one that has no room is cut.
 func parseMillis(b []byte) (time.Duration, bool) {
 	ms, ok := parseUint(b)
-	if !ok || ms > math.MaxInt64/uint64(time.Millisecond) {
-		return 0, false
+	if ms > math.MaxInt64/uint64(time.Millisecond) {
+		return math.MaxInt64, ok
 	}
-	return time.Duration(ms) * time.Millisecond, true
+	return time.Duration(ms) * time.Millisecond, ok
 }

@@ -174,7 +174,7 @@ func (s *session) bad(req *protocol.Request) {
 		switch req.Verb {
 		case protocol.VerbLS:
 			_, err = s.owner.GiveBack(s.at.now, hash, req.Key, lease.Token(req.Token))
-		case protocol.VerbSet, protocol.VerbAdd, protocol.VerbReplace:
+		case protocol.VerbSet: // only set, as in memcached
 			if req.Err.Cause == protocol.CauseTooLarge {
 				_, err = s.owner.Delete(s.at.now, hash, req.Key)
 			}

@@ -110,6 +110,8 @@ func layoutFor(budget int64, maxItem int) (layout, error) {
 		if l.segments < minSegments {
 			continue
 		}
+		// What the division left over makes the segments a little larger.
+		l.segment = int(usable/int64(l.segments)-perSegmentBytes) / pageSize * pageSize
 		if int64(l.segments)*int64(l.segment) > locationMask {
 			return layout{}, errors.New("the memory budget is too large: the limit is 1 TiB")
 		}

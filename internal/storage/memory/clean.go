@@ -10,9 +10,12 @@ const (
 	// keepAll moves every live record: the partition has the room, it only
 	// lies scattered.
 	keepAll mode = iota
-	// keepUsed gives records that were read lately a second chance, up to
-	// three quarters of the segment, and evicts the others.
+	// keepUsed gives records that were read lately a second chance, and evicts
+	// the others. If all were read, nothing comes free; but then nothing was
+	// copied either.
 	keepUsed
+	// keepSome is keepUsed for at most three quarters of the segment.
+	keepSome
 	// keepFitting is the last resort: of the records read lately it keeps what
 	// fits in the head, so that the segment is empty for certain.
 	keepFitting
@@ -23,11 +26,11 @@ const (
 type effort struct {
 	need   int // bytes asked for
 	copies int // bytes that keepAll may still move
-	chance int // segments that keepUsed may still take
+	tries  int // segments taken under pressure
 }
 
 func (p *Partition) effortFor(need int) effort {
-	return effort{need: need, copies: 4*need + p.seg.size, chance: 4}
+	return effort{need: need, copies: 4*need + p.seg.size}
 }
 
 // room returns a segment with room for a record of n bytes. It may move or
@@ -83,9 +86,12 @@ func (p *Partition) victim(e *effort) (int, mode) {
 		e.copies -= live + pageSize
 		return emptiest, keepAll
 	}
-	if e.chance > 0 {
-		e.chance--
+	e.tries++
+	switch {
+	case e.tries <= 3:
 		return oldest, keepUsed
+	case e.tries == 4:
+		return oldest, keepSome
 	}
 	return oldest, keepFitting
 }
@@ -111,21 +117,15 @@ func (p *Partition) clean(v int, m mode) {
 		if r[0]&isDead != 0 {
 			continue
 		}
-		part := hashPart(p.hashOf(r.key()))
-		in := p.index.pageOf(part)
-		slot := in.slotOf(entryOf(part, from))
-		if slot < 0 {
-			panic("memory: a record was put with a hash that is not its key's")
-		}
-
-		expires := r.expires()
-		size := r.size()
+		expires, size := r.expires(), r.size()
 		inHead := size <= p.seg.roomIn(p.seg.head)
-		if expires != 0 && expires <= p.now {
+		expired := expires != 0 && expires <= p.now
+		switch {
+		case expired:
 			p.reclaimed++
-		} else if !p.keep(r, m, kept, size, inHead) {
+		case !p.keep(r, m, kept+size, inHead):
 			p.evictions++
-		} else {
+		default:
 			to := base + kept
 			if inHead {
 				to = p.seg.append(p.seg.head, size, expires)
@@ -133,15 +133,11 @@ func (p *Partition) clean(v int, m mode) {
 				kept += size
 				dies = later(dies, expires)
 			}
-			copy(p.mem[to:to+size], r[:size])
-			p.mem[to+offPad] = 0
-			in.slots[slot] = entryOf(part, to)
+			p.move(r[:size], from, to)
 			p.live -= room - size
-			if to != from {
-				p.moved += uint64(size)
-			}
 			continue
 		}
+		in, slot := p.entryAt(r, from)
 		in.remove(slot)
 		p.items--
 		p.live -= room
@@ -157,16 +153,39 @@ func (p *Partition) clean(v int, m mode) {
 	p.seg.prefer(v)
 }
 
-// keep decides on a live record of which kept bytes were kept in its own
-// segment before, and takes one of its chances in the modes that evict.
-func (p *Partition) keep(r record, m mode, kept, size int, inHead bool) bool {
+// move brings a live record, without its padding, to another place.
+func (p *Partition) move(r record, from, to int) {
+	r[offPad] = 0
+	if to == from {
+		return
+	}
+	in, slot := p.entryAt(r, from)
+	in.slots[slot] = entryOf(partOf(in.slots[slot]), to)
+	copy(p.mem[to:], r)
+	p.moved += uint64(len(r))
+}
+
+// entryAt finds the index entry of a live record.
+func (p *Partition) entryAt(r record, at int) (*page, int) {
+	part := hashPart(p.hashOf(r.key()))
+	g := p.index.pageOf(part)
+	slot := g.slotOf(entryOf(part, at))
+	if slot < 0 {
+		panic("memory: a record was put with a hash that is not its key's")
+	}
+	return g, slot
+}
+
+// keep decides on a live record, with which its own segment would have kept
+// that many bytes, and takes one of its chances in the modes that evict.
+func (p *Partition) keep(r record, m mode, kept int, inHead bool) bool {
 	if m == keepAll {
 		return true
 	}
 	if r[offUse] == 0 {
 		return false
 	}
-	if !inHead && (m == keepFitting || kept > 0 && kept+size > p.seg.size/4*3) {
+	if !inHead && (m == keepFitting || m == keepSome && kept > p.seg.size/4*3) {
 		return false
 	}
 	r[offUse]--

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+
+	"github.com/spf13/pflag"
+
+	"github.com/leasecache/leasecache/shard/single"
+)
+
+// Command is one node, from its settings to its end. Call ParseFlags,
+// Validate, Run and Close in this order.
+type Command struct {
+	Config Config
+
+	environ        []string
+	stdout, stderr io.Writer
+	unknown        []string // environment variables that look like ours
+	log            *slog.Logger
+	listen         listenFunc
+
+	ready  chan struct{}
+	keeper *single.Keeper
+	node   node
+	served chan error // the end of node.Serve
+}
+
+// NewCommand makes a command that reads that environment (NAME=value lines),
+// writes what it is asked for to stdout and its log to stderr, and serves with
+// what listen returns.
+func NewCommand(environ []string, stdout, stderr io.Writer, listen listenFunc) *Command {
+	return &Command{
+		environ: environ, stdout: stdout, stderr: stderr,
+		log:    slog.New(slog.DiscardHandler),
+		listen: listen,
+		ready:  make(chan struct{}),
+	}
+}
+
+// execute is the whole of the command, for those who have nothing to do between
+// the steps.
+func (c *Command) execute(ctx context.Context, args []string) error {
+	if err := c.ParseFlags(args); err != nil {
+		return err
+	}
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if c.Config.Threads > 0 {
+		runtime.GOMAXPROCS(c.Config.Threads) // the whole process's, so it is not Run's to set
+	}
+	err := c.Run(ctx)
+	if closed := c.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// ParseFlags gathers the settings from args (without the program's name), the
+// environment and the configuration file. It returns a usage error, one plain
+// sentence, or errAnswered after --help and --version.
+func (c *Command) ParseFlags(args []string) error {
+	cfg, unknown, err := gather(args, c.environ)
+	if errors.Is(err, pflag.ErrHelp) {
+		fmt.Fprint(c.stdout, help())
+		return errAnswered
+	}
+	if err != nil {
+		return err
+	}
+	if cfg.Version {
+		fmt.Fprintf(c.stdout, "leasecached %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return errAnswered
+	}
+	c.Config, c.unknown = cfg, unknown
+	c.log = slog.New(c.logHandler())
+	return nil
+}
+
+func (c *Command) logHandler() slog.Handler {
+	o := &slog.HandlerOptions{Level: c.Config.LogLevel}
+	if c.Config.LogFormat == "json" {
+		return slog.NewJSONHandler(c.stderr, o)
+	}
+	return slog.NewTextHandler(c.stderr, o)
+}
+
+// Run serves until ctx ends, and then returns nil, or until something fails.
+// Either way Close comes next. Ready tells when it has begun.
+func (c *Command) Run(ctx context.Context) (err error) {
+	if len(c.unknown) > 0 {
+		c.log.Warn("environment variables without a meaning here", "names", c.unknown)
+	}
+	// The epochs first: they show that no other process serves this directory,
+	// and a node must not be seen on its ports before that is sure.
+	if c.keeper, err = c.openKeeper(); err != nil {
+		return err
+	}
+	// Then the ports, before anything is served: one in use is an error of the
+	// start, and port 0 has a number by the time it is logged.
+	if c.node, err = c.listen(c.Config, c.log, c.keeper); err != nil {
+		return err
+	}
+	c.served = make(chan error, 1)
+	go func() { c.served <- c.node.Serve() }()
+	c.log.Info("serving", "listen", c.node.Addr(), "admin", c.node.AdminAddr(),
+		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", version())
+	close(c.ready)
+
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-c.served:
+		c.served <- nil // for Close
+		if err == nil {
+			err = errors.New("the server ended by itself")
+		}
+		return err
+	}
+}
+
+// Ready is closed when the node serves. Until then Addr and AdminAddr must not
+// be called.
+func (c *Command) Ready() <-chan struct{} { return c.ready }
+
+// Addr is where clients find the node, host:port.
+func (c *Command) Addr() string { return c.node.Addr() }
+
+// AdminAddr is where the admin HTTP server listens, host:port.
+func (c *Command) AdminAddr() string { return c.node.AdminAddr() }
+
+// Close stops what Run began, in the reverse order, within the drain timeout.
+// It does nothing to what was not begun, and nothing twice.
+func (c *Command) Close() error {
+	var errs []error
+	if c.node != nil {
+		c.log.Info("stopping")
+		ctx, cancel := context.WithTimeout(context.Background(), c.Config.DrainTimeout)
+		defer cancel()
+		// The server first: clients get their answers, and under its closed
+		// gate it asks the keeper to forget the notes of shards with nothing
+		// outstanding. So the keeper is needed until the server is done.
+		if err := c.node.Stop(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop: %w", err))
+		}
+		if c.served != nil {
+			if err := <-c.served; err != nil {
+				errs = append(errs, err)
+			}
+		}
+		c.node = nil
+	}
+	if c.keeper != nil {
+		// The directory last: its lock tells the next process that this one
+		// serves nobody any more.
+		if err := c.keeper.Close(); err != nil {
+			errs = append(errs, err)
+		}
+		c.keeper = nil
+		c.log.Info("stopped")
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Command) openKeeper() (*single.Keeper, error) {
+	cfg := &c.Config
+	o := single.Options{ClusterID: cfg.ClusterID, Logger: c.log}
+	// A default is no wish: what the cluster has goes before it.
+	if cfg.isGiven("node-id") {
+		o.Node = cfg.NodeID
+	}
+	if cfg.isGiven("shards") {
+		o.Shards = cfg.Shards
+	}
+	if cfg.isGiven("session-ttl") {
+		o.SessionTTL = cfg.SessionTTL
+	}
+	if !cfg.Ephemeral {
+		return single.Open(cfg.DataDir, o)
+	}
+	k, err := single.Ephemeral(o, cfg.VolatileIntents)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.VolatileIntents {
+		c.log.Warn("nothing is kept on disk: a restart forgets which writers may still commit")
+	} else {
+		c.log.Warn("nothing is kept on disk: tokens do not survive a restart, and write intents are refused")
+	}
+	return k, nil
+}

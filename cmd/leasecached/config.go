@@ -1,0 +1,46 @@
+package main
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is what the settings say. See settings.go for the meaning, default
+// and bounds of each.
+type Config struct {
+	File string // of --config; empty for none
+
+	NodeID          string
+	DataDir         string
+	Ephemeral       bool
+	VolatileIntents bool
+
+	ClusterID  string // empty: minted, or what the data directory has
+	Shards     uint32
+	SessionTTL time.Duration
+
+	Listen         string // host:port
+	Admin          string // host:port
+	Insecure       bool
+	MaxConnections int
+	StallTimeout   time.Duration
+	DrainTimeout   time.Duration
+
+	Memory      int64 // bytes
+	MaxItemSize int   // bytes
+	LeaseOnly   []string
+	Threads     int // 0: one a core
+
+	LogLevel  slog.Level
+	LogFormat string // text or json
+
+	Version bool
+
+	// given has, for each setting that is not at its default by silence, where
+	// it was given: "--shards", "LEASECACHED_SHARDS", "shards in FILE".
+	given map[string]string
+}
+
+// isGiven tells a setting that was asked for from a default of the same value:
+// what a cluster was made with is only compared with what was asked for.
+func (c *Config) isGiven(name string) bool { return c.given[name] != "" }

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	os.Exit(run(NewCommand(os.Environ(), os.Stdout, os.Stderr, listen), os.Args[1:]))
+}
+
+func run(c *Command, args []string) int {
+	// After the first signal the default action is restored, so that a second
+	// one ends a stop that takes too long, at once.
+	ctx, restore := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	context.AfterFunc(ctx, restore)
+
+	err := c.execute(ctx, args)
+	if line := sentence(err); line != "" {
+		fmt.Fprintln(c.stderr, "leasecached: "+line)
+	}
+	return exitCode(err)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/leasecache/leasecache/server"
+	"github.com/leasecache/leasecache/server/admin"
+	"github.com/leasecache/leasecache/shard/single"
+)
+
+// node is what a command needs of the server.
+type node interface {
+	Serve() error // returns when Stop has been called, or when it fails
+	Stop(context.Context) error
+	Addr() string
+	AdminAddr() string
+}
+
+// listenFunc opens the ports and serves nothing yet.
+type listenFunc func(Config, *slog.Logger, *single.Keeper) (node, error)
+
+// ports is the real node: the clients' port and the admin port.
+type ports struct {
+	clients *server.Server
+	admin   *admin.Server
+}
+
+func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
+	clients, err := server.New(server.Config{
+		Listen:       cfg.Listen,
+		Memory:       cfg.Memory,
+		MaxItem:      cfg.MaxItemSize,
+		MaxConns:     cfg.MaxConnections,
+		StallTimeout: cfg.StallTimeout,
+		LeaseOnly:    cfg.LeaseOnly,
+		Version:      version(),
+		Keeper:       k,
+		Logger:       log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a, err := admin.New(cfg.Admin, clients, log)
+	if err != nil {
+		return nil, errors.Join(err, clients.Stop(context.Background()))
+	}
+	return ports{clients, a}, nil
+}
+
+// Serve returns when one of the two fails, or when both were stopped.
+func (p ports) Serve() error {
+	ends := make(chan error, 2)
+	go func() { ends <- p.admin.Serve() }()
+	go func() { ends <- p.clients.Serve() }()
+	for range cap(ends) {
+		if err := <-ends; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop leaves the admin port for last: as long as clients are being sent away,
+// /readyz says so and the numbers can be looked at.
+func (p ports) Stop(ctx context.Context) error {
+	return errors.Join(p.clients.Stop(ctx), p.admin.Stop(ctx))
+}
+
+func (p ports) Addr() string      { return p.clients.Addr().String() }
+func (p ports) AdminAddr() string { return p.admin.Addr().String() }

@@ -1,0 +1,35 @@
+package main
+
+// itemsInMemory of the largest size have to fit. With fewer there is no choice
+// of what to evict.
+const itemsInMemory = 16
+
+// Validate looks at what the settings say together. Each was looked at by
+// itself when it was parsed. The error is a usage error, one plain sentence.
+func (c *Command) Validate() error {
+	cfg := &c.Config
+	switch {
+	case cfg.Ephemeral && cfg.isGiven("data-dir"):
+		return usagef("%s and %s exclude each other: one keeps nothing on disk, the other says where",
+			cfg.given["ephemeral"], cfg.given["data-dir"])
+	case cfg.VolatileIntents && !cfg.Ephemeral:
+		return usagef("%s means something only with --ephemeral: with a data directory intents are durable",
+			cfg.given["volatile-intents"])
+	case cfg.VolatileIntents && cfg.ClusterID == "":
+		return usagef("%s needs --cluster-id: without a fixed id the fence rows of the source match no writer",
+			cfg.given["volatile-intents"])
+	case cfg.Memory/itemsInMemory < int64(cfg.MaxItemSize):
+		return usagef("--memory %s is too small for values of up to %s: give %d times as much, or a smaller --max-item-size",
+			formatSize(cfg.Memory), formatSize(int64(cfg.MaxItemSize)), itemsInMemory)
+	}
+	if cfg.Insecure {
+		return nil
+	}
+	for _, a := range []struct{ name, address string }{{"listen", cfg.Listen}, {"admin", cfg.Admin}} {
+		if !loopback(a.address) {
+			return usagef("--%s %s can be reached from other machines and there is no authentication: "+
+				"use a loopback address, or --insecure if you trust the network", a.name, a.address)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package apptest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestServing(t *testing.T) {
+	for _, line := range []string{
+		`time=2026-01-01T00:00:00Z level=INFO msg=serving listen=127.0.0.1:5 admin=127.0.0.1:6`,
+		`level=INFO msg="serving" node=n1 listen="127.0.0.1:5" admin=127.0.0.1:6 shards=4`,
+		`{"level":"INFO","msg":"serving","listen":"127.0.0.1:5","admin":"127.0.0.1:6"}`,
+	} {
+		listen, admin, ok := serving("level=INFO msg=opened\n" + line + "\nlevel=WARN msg=later\n")
+		require.True(t, ok, line)
+		require.Equal(t, "127.0.0.1:5", listen)
+		require.Equal(t, "127.0.0.1:6", admin)
+	}
+	for _, line := range []string{"", "msg=observing listen=1 admin=2", "msg=serving listen=1", `{"msg":"starting","listen":"1"}`} {
+		_, _, ok := serving(line)
+		require.False(t, ok, line)
+	}
+}
+
+func TestWithDefaults(t *testing.T) {
+	require.Equal(t,
+		[]string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--memory", "64MiB", "--data-dir", "d"},
+		withDefaults(nil, "d"))
+	require.Equal(t,
+		[]string{"--listen=:1", "--ephemeral", "--admin", "127.0.0.1:0", "--memory", "64MiB"},
+		withDefaults([]string{"--listen=:1", "--ephemeral"}, "d"))
+}

@@ -1,0 +1,115 @@
+package archtest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/leasecache/leasecache"
+
+// pure are the packages whose rules must be the same in a test, in a model and in a
+// server: time and randomness are handed in, nothing is read or written.
+var pure = []string{module + "/protocol", module + "/lease", module + "/shard"}
+
+var sqlDrivers = []string{"database/sql", "modernc.org/sqlite", "github.com/jackc/pgx", "github.com/lib/pq", "github.com/go-sql-driver/mysql"}
+
+var rules = []rule{
+	{
+		from: module + "/protocol", never: []string{"net", "os", "log", "syscall", "math/rand", "crypto/rand"},
+		why: "the parser is pure, so that it can be fuzzed and used by server and client alike",
+	},
+	{
+		from: module + "/lease", never: []string{"net", "os", "log", "syscall", "math/rand", "crypto/rand"},
+		why: "the rules of a key are deterministic: their tests are scripts in which time and tokens are given",
+	},
+	{
+		from: module + "/shard", never: []string{"net", "os", "log", "syscall", "math/rand", "crypto/rand"},
+		why: "placement is a pure fact: every node and client must compute the same",
+	},
+	{
+		from: module + "/lease", never: []string{module + "/server", module + "/client", module + "/protocol", module + "/internal/storage"},
+		why: "the rules know neither the wire nor the store: they decide, others act",
+	},
+	{
+		from: module + "/protocol", never: []string{module + "/server", module + "/client", module + "/lease", module + "/internal"},
+		why: "bytes and values only: what they mean is decided elsewhere",
+	},
+	{
+		from:  module + "/client",
+		never: append([]string{"github.com/hashicorp/raft", "github.com/cockroachdb/pebble", module + "/server", module + "/internal/storage", module + "/shard/single"}, sqlDrivers[1:]...),
+		why:   "who uses the client takes no consensus, no disk store, no server and no database driver into his program",
+	},
+	{
+		from: module + "/client/...", never: []string{"github.com/hashicorp/raft", "github.com/cockroachdb/pebble", module + "/server", module + "/internal/storage"},
+		except: []string{module + "/client/clienttest/..."},
+		why:    "the adapters of the client are as light as the client",
+	},
+	{
+		from: module + "/client/...", never: sqlDrivers[1:],
+		why: "which driver speaks to the source is the user's choice",
+	},
+	{
+		from: module + "/internal/storage/memory", never: []string{module + "/lease", module + "/server", module + "/client", module + "/protocol", "net"},
+		why: "the store keeps bytes under keys; the rules about them stand elsewhere",
+	},
+	{
+		from: module + "/cmd/leasecached", never: append([]string{module + "/client"}, sqlDrivers...),
+		why: "the server neither calls itself nor knows what the source of truth is",
+	},
+	{
+		from: module + "/...", except: []string{module + "/cmd/leasectl/...", module + "/internal/demo/..."},
+		never: sqlDrivers[1:], direct: true,
+		why: "only leasectl's demo brings databases along; everybody else is handed a connection",
+	},
+	{
+		from: module + "/server/...", never: append([]string{module + "/client", module + "/cmd"}, sqlDrivers...),
+		why: "the server serves; it is nobody's client",
+	},
+	{
+		from: module + "/...", never: []string{"testing", module + "/internal/apptest"}, direct: true,
+		except: []string{module + "/internal/apptest/...", module + "/client/clienttest/..."},
+		why:    "test helpers stay out of what people run",
+	},
+}
+
+// storeMayUse is all that the store in memory may import outside the standard
+// library.
+var storeMayUse = []string{"golang.org/x/sys", "github.com/cespare/xxhash/v2", module + "/internal/invariants", module + "/internal/storage/memory", module + "/shard"}
+
+func TestImports(t *testing.T) {
+	g, err := load(module + "/...")
+	require.NoError(t, err)
+	for _, r := range rules {
+		if !strings.HasSuffix(r.from, "/...") {
+			_, there := g[r.from]
+			require.True(t, there, "no package %s: a rule about what is not there guards nothing", r.from)
+		}
+	}
+	if broken := g.broken(rules); len(broken) > 0 {
+		t.Errorf("forbidden imports:\n  %s", strings.Join(broken, "\n  "))
+	}
+}
+
+func TestStoreStandsAlone(t *testing.T) {
+	store := module + "/internal/storage/memory"
+	g, err := load(store)
+	require.NoError(t, err)
+	for path, n := range g {
+		allowed := n.standard || slices.ContainsFunc(storeMayUse, func(root string) bool { return under(root, path) })
+		require.True(t, allowed, "%s needs %s: the store is the standard library, x/sys and invariants, so that it can be measured and replaced by itself", store, path)
+	}
+}
+
+func TestPurePackagesHaveNoClock(t *testing.T) {
+	g, err := load(pure...)
+	require.NoError(t, err)
+	for _, pkg := range pure {
+		require.NotEmpty(t, g[pkg].files, pkg)
+		found, err := g.clocksOf(pkg)
+		require.NoError(t, err)
+		require.Empty(t, found, "%s is told what time it is", pkg)
+	}
+}

@@ -1,0 +1,122 @@
+package memory
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/leasecache/leasecache/shard"
+)
+
+const benchKeyLen = 16
+
+// benchKey writes key i, and returns its hash.
+func benchKey(buf *[benchKeyLen]byte, i uint64) uint64 {
+	binary.BigEndian.PutUint64(buf[:], i*0x9e3779b97f4a7c15)
+	binary.BigEndian.PutUint64(buf[8:], i)
+	return shard.Hash(buf[:])
+}
+
+func benchCache(b *testing.B, budget int64, items, size int) *Cache {
+	c := newCache(b, budget, DefaultMaxItem)
+	var key [benchKeyLen]byte
+	it := Item{Value: value(size, 'v')}
+	for i := range uint64(items) {
+		h := benchKey(&key, i)
+		_ = c.Partition(int(h)&(c.Partitions()-1)).Put(h, key[:], it)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	return c
+}
+
+const benchItems = 1_000_000
+
+// Keys come in an order the processor cannot foresee, over a million items.
+func scatter(i int) uint64 { return uint64(i) * 0x2545f4914f6cdd1d >> 20 % benchItems }
+
+func BenchmarkGetHit(b *testing.B) {
+	c := benchCache(b, 512<<20, benchItems, 100)
+	var key [benchKeyLen]byte
+	for i := range b.N {
+		h := benchKey(&key, scatter(i))
+		if _, ok := c.Partition(int(h)&(c.Partitions()-1)).Get(h, key[:], 1); !ok {
+			b.Fatal("a miss")
+		}
+	}
+}
+
+// A thousand items, so that the processor's caches hold them.
+func BenchmarkGetHot(b *testing.B) {
+	c := benchCache(b, 512<<20, benchItems, 100)
+	var key [benchKeyLen]byte
+	for i := range b.N {
+		h := benchKey(&key, scatter(i)%1000)
+		if _, ok := c.Partition(int(h)&(c.Partitions()-1)).Get(h, key[:], 1); !ok {
+			b.Fatal("a miss")
+		}
+	}
+}
+
+func BenchmarkGetMiss(b *testing.B) {
+	c := benchCache(b, 512<<20, benchItems, 100)
+	var key [benchKeyLen]byte
+	for i := range b.N {
+		h := benchKey(&key, benchItems+scatter(i))
+		if _, ok := c.Partition(int(h)&(c.Partitions()-1)).Get(h, key[:], 1); ok {
+			b.Fatal("a hit")
+		}
+	}
+}
+
+func BenchmarkPutInPlace(b *testing.B) {
+	c := benchCache(b, 512<<20, benchItems, 100)
+	var key [benchKeyLen]byte
+	it := Item{Value: value(100, 'w')}
+	for i := range b.N {
+		h := benchKey(&key, scatter(i))
+		_ = c.Partition(int(h)&(c.Partitions()-1)).Put(h, key[:], it)
+	}
+}
+
+// Every put is of a new key, into a full cache.
+func BenchmarkPutEvicting(b *testing.B) {
+	c := benchCache(b, 64<<20, benchItems, 100)
+	var key [benchKeyLen]byte
+	it := Item{Value: value(100, 'w')}
+	before := c.Stats()
+	for i := range b.N {
+		h := benchKey(&key, uint64(benchItems+i))
+		_ = c.Partition(int(h)&(c.Partitions()-1)).Put(h, key[:], it)
+	}
+	s := c.Stats()
+	b.ReportMetric(float64(s.Evictions-before.Evictions)/float64(b.N), "evictions/op")
+}
+
+// Values change their sizes, so the log is cleaned all the time; everything fits.
+func BenchmarkPutResizing(b *testing.B) {
+	c := benchCache(b, 256<<20, benchItems, 130)
+	var key [benchKeyLen]byte
+	buf := value(200, 'w')
+	before := c.Stats()
+	for i := range b.N {
+		h := benchKey(&key, scatter(i))
+		_ = c.Partition(int(h)&(c.Partitions()-1)).Put(h, key[:], Item{Value: buf[:60+i*7919%140]})
+	}
+	s := c.Stats()
+	b.ReportMetric(float64(s.Moved-before.Moved)/float64(b.N), "moved-B/op")
+	b.ReportMetric(float64(s.Evictions-before.Evictions)/float64(b.N), "evictions/op")
+}
+
+// Nine reads to a write; a third of the keys misses and is put.
+func BenchmarkMixed(b *testing.B) {
+	c := benchCache(b, 128<<20, benchItems, 100)
+	var key [benchKeyLen]byte
+	it := Item{Value: value(100, 'w')}
+	for i := range b.N {
+		h := benchKey(&key, scatter(i))
+		p := c.Partition(int(h) & (c.Partitions() - 1))
+		if _, ok := p.Get(h, key[:], 1); !ok || i%10 == 0 {
+			_ = p.Put(h, key[:], it)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package protocol
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPipeline(t *testing.T) {
+	out, left := whole(t, Limits{}, "get a\r\nset b 0 0 1\r\n1\r\nlg c v\nls c 2 L1\r\nxy\r\nfoo\r\nlg c z\r\nmn\r\nld ")
+	require.Equal(t, 3, left)
+	var got []Verb
+	for _, o := range out {
+		got = append(got, o.req.Verb)
+	}
+	require.Equal(t, []Verb{VerbGet, VerbSet, VerbLG, VerbLS, VerbUnknown, VerbLG, VerbMN}, got)
+	require.Equal(t, Bad, out[4].st)
+	require.Equal(t, Bad, out[5].st)
+}
+
+func TestClose(t *testing.T) {
+	long := strings.Repeat("x", 2049)
+	for in, want := range map[string]CloseReason{
+		"\x80\x0b":                          CloseBinary,
+		"GET / HTTP/1.1\r\n":                CloseHTTP,
+		"GET /\r\n":                         CloseHTTP,
+		"GET /status\n":                     CloseHTTP,
+		"POST\r\n":                          CloseHTTP,
+		"POST /a HTTP/1.0\r\n":              CloseHTTP,
+		"PUT /a/b HTTP/1.1\r\n":             CloseHTTP,
+		"DELETE HTTP/1.1\r\n":               CloseHTTP,
+		"PRI * HTTP/2.0\r\n":                CloseHTTP,
+		"CONNECT host:443 HTTP/1.1\r\n":     CloseHTTP,
+		"Host: localhost\r\n":               CloseHTTP,
+		"version\r\nGET / HTTP/1.1\r\n":     CloseHTTP,
+		long:                                CloseTooLong,
+		long + "\r\n":                       CloseTooLong,
+		"lg " + long:                        CloseTooLong,
+		"set " + long + " 0 0 1\r\n":        CloseTooLong,
+		"getx " + long:                      CloseTooLong,
+		"mn\r\n\x80" + long:                 CloseTooLong,
+		"get " + strings.Repeat("k ", 4000): CloseTooLong,
+	} {
+		l := Limits{MaxGetLine: 6000}
+		out, _ := stream(t, l, []byte(in))
+		require.NotEmpty(t, out, "%.20q", in)
+		last := out[len(out)-1]
+		require.Equal(t, Close, last.st, "%.20q", in)
+		require.Equal(t, want.String(), last.line, "%.20q", in)
+		for _, at := range []int{1, len(in) / 4, len(in) / 2, len(in) - 1} {
+			got, _ := stream(t, l, []byte(in[:at]), []byte(in[at:]))
+			require.Equal(t, describe(out), describe(got), "%.20q at %d", in, at)
+		}
+	}
+	p := Parser{}
+	for range 2 {
+		n, st := p.Next([]byte("\x80mn\r\nmn\r\n"))
+		require.Zero(t, n)
+		require.Equal(t, Close, st, "once closed, always closed")
+	}
+	require.Equal(t, "none", NoReason.String())
+}
+
+func TestLineLimitIsExact(t *testing.T) {
+	line := "mn " + strings.Repeat("x", 2045)
+	require.Len(t, line, 2048)
+	require.Equal(t, VerbMN, ready(t, line+"\n").Verb)
+	out, _ := stream(t, Limits{}, []byte(line+"\r\n"))
+	require.Equal(t, Close, out[0].st, "the \\r counts")
+	keys := "get " + strings.Repeat("k ", 1000)
+	out, _ = stream(t, Limits{}, []byte(keys+strings.Repeat(" ", 1<<20-len(keys))+"\n"))
+	require.Equal(t, Ready, out[0].st)
+	require.Len(t, out[0].req.Keys, 1000)
+}
+
+func TestBinaryByteLaterIsOnlyAnUnknownCommand(t *testing.T) {
+	out, _ := whole(t, Limits{}, "mn\r\n\x80abc\r\nmn\r\n")
+	require.Len(t, out, 3)
+	require.Equal(t, "ERROR\r\n", out[1].line)
+}
+
+func TestVerbs(t *testing.T) {
+	seen := map[string]bool{}
+	for v := VerbUnknown; v < verbCount; v++ {
+		require.NotEmpty(t, v.String())
+		require.False(t, seen[v.String()])
+		seen[v.String()] = true
+		require.Equal(t, len(v.String()) == 2 && v.String()[0] == 'l', v.Lease())
+	}
+	require.Equal(t, "unknown", Verb(200).String())
+	require.False(t, Verb(200).Lease())
+	require.Len(t, seen, VerbCount)
+}
+
+func TestNumbers(t *testing.T) {
+	for in, want := range map[string]uint64{"0": 0, "7": 7, "007": 7, "18446744073709551615": 1<<64 - 1} {
+		got, ok := parseUint([]byte(in))
+		require.True(t, ok, in)
+		require.Equal(t, want, got)
+	}
+	for _, in := range []string{"", "-1", "+1", " 1", "1 ", "1x", "0x1", "1_0", "18446744073709551616", "99999999999999999999", "000000000000000000001", "\x00"} {
+		_, ok := parseUint([]byte(in))
+		require.False(t, ok, "%q", in)
+	}
+	for in, want := range map[string]int64{"-0": 0, "-9223372036854775808": -1 << 63, "9223372036854775807": 1<<63 - 1} {
+		got, ok := parseInt([]byte(in))
+		require.True(t, ok, in)
+		require.Equal(t, want, got)
+	}
+	for _, in := range []string{"", "-", "--1", "9223372036854775808", "-9223372036854775809"} {
+		_, ok := parseInt([]byte(in))
+		require.False(t, ok, "%q", in)
+	}
+}
+
+func TestErrorLines(t *testing.T) {
+	require.Empty(t, AppendError(nil, Error{}))
+	require.Empty(t, Error{}.Error())
+	require.Equal(t, "CLIENT_ERROR a  b\r\n", string(AppendClientError(nil, "a\r\nb")))
+	require.Equal(t, "SERVER_ERROR x\r\n", string(AppendServerError(nil, "x")))
+	require.Equal(t, "SERVER_ERROR unavailable: no note to be had\r\n", string(AppendUnavailable(nil, "no note to be had")))
+	require.Len(t, AppendServerError(nil, strings.Repeat("x", 5000)), len("SERVER_ERROR \r\n")+maxText)
+	require.Equal(t, "CLIENT_ERROR x\r\n", string(AppendError(nil, Error{Kind: ErrorOfClient, Text: "x", Flag: '\n'})))
+}
