@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +8,14 @@ import (
 	"github.com/leasecache/leasecache/server/admin/api"
 	"github.com/spf13/cobra"
 )
+
+// absences say why there is no value, where there is more to say than that nobody filled it.
+var absences = map[string]string{
+	api.AnswerWait:        ": a reader is loading it",
+	api.AnswerQuarantined: ": a writer's intent is open",
+	api.AnswerDoubt:       ": it is in doubt until the database was fenced",
+	api.AnswerClosed:      ": its shard is closed for bounded intents of a former life",
+}
 
 func newGet(o *options) *cobra.Command {
 	var keys keyFlags
@@ -35,10 +42,8 @@ func newGet(o *options) *cobra.Command {
 				return err
 			case o.json():
 				return errSilent // the answer says so
-			case g.Answer == api.AnswerHit || g.Answer == "":
-				return errors.New("no value is cached under " + name.String())
 			default:
-				return fmt.Errorf("no value is cached under %s (%s)", name, answerText(g.Answer))
+				return fmt.Errorf("no value is cached under %s%s", name, absences[g.Answer])
 			}
 		},
 	}

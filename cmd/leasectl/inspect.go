@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,13 +44,6 @@ var answers = map[string]string{
 	api.AnswerClosed:      "closed: the shard waits for bounded intents of a former life, it would read the database",
 }
 
-func answerText(answer string) string {
-	if text, ok := answers[answer]; ok {
-		return text
-	}
-	return answer
-}
-
 func inspectText(w io.Writer, i *api.Inspect) error {
 	state := i.ShardState
 	if i.DoubtBelow > 0 {
@@ -61,7 +55,7 @@ func inspectText(w io.Writer, i *api.Inspect) error {
 	pairs := []string{
 		"key", i.Name.String(),
 		"shard", fmt.Sprintf("%d, epoch %d, %s", i.Shard, i.Epoch, state),
-		"reader", answerText(i.Answer),
+		"reader", cmp.Or(answers[i.Answer], i.Answer),
 		"value", valueText(i.Value),
 	}
 	if l := i.Lease; l != nil {

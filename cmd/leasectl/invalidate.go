@@ -15,7 +15,10 @@ func newInvalidate(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "invalidate KEY... | --tag TAG",
 		Short: "Drop values and void the leases of their keys, as a writer does after its commit",
-		Args:  cobra.ArbitraryArgs,
+		Long: `Drop values and void the leases of their keys, as a writer does after its commit.
+
+It succeeds once every reader gets the new value or none. Repeating it is always safe.`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			req, err := invalidateRequest(keys, args, tag, c.Flags().Changed("tag"))
 			if err != nil {
@@ -24,7 +27,7 @@ func newInvalidate(o *options) *cobra.Command {
 			var done api.Invalidated
 			answer, err := o.ask(c.Context(), http.MethodPost, api.PathInvalidate, nil, req, &done)
 			if err != nil {
-				return fmt.Errorf("%w (it may be repeated)", err)
+				return err
 			}
 			return o.show(c.OutOrStdout(), answer, func(w io.Writer) error { return invalidatedText(w, &done) })
 		},

@@ -219,7 +219,7 @@ func TestGetWithoutAValue(t *testing.T) {
 	code, out, errs := leasectl(t, "get", "k", "--server", addr)
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
-	require.Equal(t, "leasectl: no value is cached under k (in doubt: it would read the database, and fill only after fencing it)\n", errs)
+	require.Equal(t, "leasectl: no value is cached under k: it is in doubt until the database was fenced\n", errs)
 
 	code, out, errs = leasectl(t, "get", "k", "--server", addr, "-o", "json")
 	require.Equal(t, 1, code)
@@ -232,7 +232,7 @@ func TestTheServersErrorIsTold(t *testing.T) {
 	code, out, errs := leasectl(t, "invalidate", "k", "--server", addr)
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
-	require.Equal(t, "leasectl: the node is stopping (it may be repeated)\n", errs)
+	require.Equal(t, "leasectl: the node is stopping\n", errs)
 }
 
 func TestWrongServers(t *testing.T) {
