@@ -173,14 +173,20 @@ func (t *Table) grant(now int64, e *entry, hash uint64, key []byte, q *Read, dou
 	return Answer{Kind: Granted, Token: token, For: length, Doubt: doubt}
 }
 
-// lookup returns the item that no tag, floor or flush has made void.
+// lookup returns the item that no tag, floor or flush has made void; a stale
+// copy whose time is over is none.
 func (t *Table) lookup(now int64, hash uint64, key []byte) (Item, bool) {
 	it, ok := t.store.Get(hash, key, now)
-	if ok && t.tags.void(it.Version, it.Tags) {
+	if ok && t.gone(now, &it) {
 		t.store.Delete(hash, key)
 		return Item{}, false
 	}
 	return it, ok
+}
+
+// gone reports whether an item that the store still has is none by the rules.
+func (t *Table) gone(now int64, it *Item) bool {
+	return (it.StaleUntil != 0 && now >= it.StaleUntil) || t.tags.void(it.Version, it.Tags)
 }
 
 // leaseLive reports whether somebody holds a lease that readers should wait

@@ -14,8 +14,11 @@ func (t *Table) Invalidate(now int64, hash uint64, key []byte, keepStale int64) 
 // dropValue removes a value or, where that is allowed, makes it a stale copy.
 func (t *Table) dropValue(now int64, e *entry, hash uint64, key []byte, keepStale int64) {
 	if keepStale > 0 && !t.barred(e, now) {
-		if it, ok := t.store.Peek(hash, key, now); ok && !t.tags.void(it.Version, it.Tags) {
+		if it, ok := t.store.Peek(hash, key, now); ok && !t.gone(now, &it) {
 			it.StaleUntil = now + keepStale
+			if it.Expires != 0 {
+				it.StaleUntil = min(it.StaleUntil, it.Expires)
+			}
 			t.store.Update(hash, key, it)
 			return
 		}
