@@ -39,6 +39,8 @@ func TestRule_ParkedThenVoid(t *testing.T)                 { script(t) }
 func TestRule_ParkedUntilItsOwnDeadline(t *testing.T)      { script(t) }
 func TestRule_Peek(t *testing.T)                           { script(t) }
 func TestRule_PlainMutations(t *testing.T)                 { script(t) }
+func TestRule_PlainStoreInDoubt(t *testing.T)              { script(t) }
+func TestRule_PlainStoreUnderShardDoubt(t *testing.T)      { script(t) }
 func TestRule_Quarantined(t *testing.T)                    { script(t) }
 func TestRule_Raise(t *testing.T)                          { script(t) }
 func TestRule_ShardDoubt(t *testing.T)                     { script(t) }
