@@ -6,6 +6,7 @@ import "testing"
 
 func TestRule_Busy(t *testing.T)                           { script(t) }
 func TestRule_Closure(t *testing.T)                        { script(t) }
+func TestRule_CrowdedThenRaised(t *testing.T)              { script(t) }
 func TestRule_DoubtEndsWhileReadersWait(t *testing.T)      { script(t) }
 func TestRule_DoubtLease(t *testing.T)                     { script(t) }
 func TestRule_DoubtLeaseRunsOut(t *testing.T)              { script(t) }

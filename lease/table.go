@@ -110,15 +110,15 @@ func (t *Table) Advance(now int64) {
 // intents, doubts and tags stay; leases end, as their tokens are of the past.
 func (t *Table) Raise(now int64, epoch uint32) {
 	t.tokens.raise(epoch)
-	// The list is walked by its length at the start: those who wait get new
-	// leases, which join it behind.
-	for n := t.leased.len; n > 0; n-- {
-		e := t.leased.head
-		t.leased.remove(e)
+	for e := t.leased.head; e != nil; {
+		next := e.next
 		e.lease, e.void = held{}, 0
-		t.reconsider(now, e)
-		t.rest(now, e)
+		if len(e.waiters) == 0 {
+			t.rest(now, e)
+		}
+		e = next
 	}
+	t.reconsiderAll(now)
 }
 
 // Close answers every waiting reader Unavailable. The table must not be used
@@ -226,6 +226,25 @@ func (t *Table) reconsider(now int64, e *entry) {
 	}
 	clear(e.waiters[len(kept):])
 	e.waiters = kept
+}
+
+// reconsiderAll is reconsider for every key of the shard. The keys are collected
+// first, as a lease given to one moves it in the list and may drop others:
+//
+//	1 Three keys have leases, for which R1, R2 and R3 wait; there is memory for one.
+//	2 R2 and R3 hang up. 3 All leases end: R1 gets a new one.
+//	4 To make room the two others are dropped, and a walk of the list is past its end.
+func (t *Table) reconsiderAll(now int64) {
+	var waited []*entry
+	for e := t.leased.head; e != nil; e = e.next {
+		if len(e.waiters) > 0 {
+			waited = append(waited, e)
+		}
+	}
+	for _, e := range waited {
+		t.reconsider(now, e)
+		t.rest(now, e)
+	}
 }
 
 // rest puts a key down after a call: what need not be remembered is forgotten,

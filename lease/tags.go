@@ -136,12 +136,5 @@ func (t *Table) Flush(now, at int64) {
 func (t *Table) flush(now int64) {
 	t.tags.flushAt = 0
 	t.tags.flushed = t.tokens.Next()
-	for n := t.leased.len; n > 0; n-- {
-		e := t.leased.head
-		t.leased.pushBack(e)
-		if len(e.waiters) > 0 {
-			t.reconsider(now, e)
-			t.rest(now, e)
-		}
-	}
+	t.reconsiderAll(now)
 }
