@@ -55,7 +55,7 @@ type Table struct {
 
 	entries map[string]*entry // keyed by entry.key's own bytes, see enter
 	due     dueHeap           // entries by the time something of theirs runs out
-	leased  entryList         // entries with a lease or the memory of one, oldest grant first
+	leased  entryList         // entries with a lease or the memory of one, about the oldest grant first
 	doubted []*entry          // entries with doubts, in no order that matters
 	free    []*entry          // entries to use again
 
@@ -268,17 +268,19 @@ func (t *Table) rest(now int64, e *entry) {
 }
 
 // makeRoom drops the oldest leases beyond the limit. A dropped lease rejects
-// its fill; it admits none. Keys with waiting readers are passed over: they are
-// bounded by the connections.
+// its fill; it admits none. Keys with waiting readers, who are bounded by the
+// connections, are passed over and go to the end of the list, so that a few of
+// them cannot keep the rest in memory.
 func (t *Table) makeRoom(now int64, keep *entry) {
 	const look = 16
-	for e, seen := t.leased.head, 0; t.leased.len > t.limits.Leases && e != nil && seen < look; seen++ {
-		next := e.next
-		if e != keep && len(e.waiters) == 0 {
-			e.lease, e.void = held{}, 0
-			t.stats.Dropped++
-			t.rest(now, e)
+	for seen := 0; t.leased.len > t.limits.Leases && seen < look; seen++ {
+		e := t.leased.head
+		if e == keep || len(e.waiters) > 0 {
+			t.leased.pushBack(e)
+			continue
 		}
-		e = next
+		e.lease, e.void = held{}, 0
+		t.stats.Dropped++
+		t.rest(now, e)
 	}
 }

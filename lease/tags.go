@@ -29,7 +29,7 @@ type bump struct {
 }
 
 func newTagTable(limit int) tagTable {
-	return tagTable{max: limit, bumps: make(map[string]*bump)}
+	return tagTable{max: max(limit, 1), bumps: make(map[string]*bump)}
 }
 
 // void reports whether something of this version with these tags was bumped or
