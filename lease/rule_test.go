@@ -21,6 +21,7 @@ func TestRule_IntentBegins(t *testing.T)                   { script(t) }
 func TestRule_IntentEnds(t *testing.T)                     { script(t) }
 func TestRule_IntentRunsOut(t *testing.T)                  { script(t) }
 func TestRule_Invalidate(t *testing.T)                     { script(t) }
+func TestRule_LateTimerAndFence(t *testing.T)              { script(t) }
 func TestRule_LeaseRunsOut(t *testing.T)                   { script(t) }
 func TestRule_ParkedAndALateTimer(t *testing.T)            { script(t) }
 func TestRule_ParkedThenClosed(t *testing.T)               { script(t) }
