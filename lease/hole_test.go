@@ -22,6 +22,7 @@ func TestHole_C12_TokenOfAFormerOwner(t *testing.T)         { script(t) }
 func TestHole_C13_RepeatedInvalidation(t *testing.T)        { script(t) }
 func TestHole_C1_RestartForgetsIntents(t *testing.T)        { script(t) }
 func TestHole_C2_DoubtsFold(t *testing.T)                   { script(t) }
+func TestHole_C2_FoldKeepsTheNewest(t *testing.T)           { script(t) }
 func TestHole_C2_IntentsAreRefused(t *testing.T)            { script(t) }
 func TestHole_C2_LateEndOfAFoldedDoubt(t *testing.T)        { script(t) }
 func TestHole_C2_LeasesAreDropped(t *testing.T)             { script(t) }

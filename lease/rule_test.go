@@ -47,6 +47,7 @@ func TestRule_Quarantined(t *testing.T)                    { script(t) }
 func TestRule_Raise(t *testing.T)                          { script(t) }
 func TestRule_ShardDoubt(t *testing.T)                     { script(t) }
 func TestRule_StaleCopy(t *testing.T)                      { script(t) }
+func TestRule_StaleCopyInDoubt(t *testing.T)               { script(t) }
 func TestRule_StaleCopyLastInvalidationRules(t *testing.T) { script(t) }
 func TestRule_StaleCopyWithinItsTTL(t *testing.T)          { script(t) }
 func TestRule_StaleRefresh(t *testing.T)                   { script(t) }

@@ -17,6 +17,7 @@ import (
 var (
 	simSeed = flag.Uint64("seed", 0, "run the simulation once, with this seed, and print every step")
 	simRuns = flag.Uint64("runs", 25_000, "how many seeds TestSimulation tries")
+	simOnly = flag.Bool("promises", false, "judge only what clients can see, not the table's books")
 )
 
 // TestSimulation plays clients, a database and every fault there is on one
@@ -91,9 +92,12 @@ type sim struct {
 	store *mapStore
 	keys  []*simKey
 	pool  []simEvent
+	steps int
 	fence Token // the database's fence row
 
 	limits Limits
+	calm   bool // no faults but those of clients and of the network
+	bounds int  // so many of four writers are bounded
 	keeper simKeeper
 	newest Token // largest token seen
 	life   int   // which owner's life it is
@@ -107,6 +111,7 @@ type sim struct {
 
 type simEvent struct {
 	what string
+	at   int  // the step from which on it may happen
 	mail bool // it comes over the network: it may be lost, and come twice
 	do   func()
 }
@@ -120,6 +125,7 @@ type simKeeper struct {
 
 func newSim(seed uint64) *sim {
 	s := &sim{rng: rand.New(rand.NewPCG(seed, 1)), now: 1000 * second}
+	s.calm, s.bounds = s.one(3), []int{0, 0, 1, 4}[s.rng.IntN(4)]
 	s.limits = Limits{
 		LeaseFor:  s.length(6),
 		IntentFor: s.length(5),
@@ -182,19 +188,37 @@ func (s *sim) fail(format string, a ...any) {
 	}
 }
 
-// send puts a message on its way; later puts a client's next step off.
+// send puts a message on its way; later puts a client's next step off. Most come
+// soon, some after much else has happened.
 func (s *sim) send(what string, do func()) {
-	s.pool = append(s.pool, simEvent{what: what, mail: true, do: do})
+	s.pool = append(s.pool, simEvent{what: what, at: s.steps + s.delay(), mail: true, do: do})
 }
 
 func (s *sim) later(what string, do func()) {
-	s.pool = append(s.pool, simEvent{what: what, do: do})
+	s.pool = append(s.pool, simEvent{what: what, at: s.steps + s.delay(), do: do})
+}
+
+func (s *sim) delay() int { return s.rng.IntN([]int{1, 1, 1, 6, 40}[s.rng.IntN(5)]) }
+
+// ready picks one of the events whose step has come.
+func (s *sim) ready() (int, bool) {
+	n, picked := 0, 0
+	for i := range s.pool {
+		if s.pool[i].at <= s.steps {
+			n++
+			if s.one(n) {
+				picked = i
+			}
+		}
+	}
+	return picked, n > 0
 }
 
 // run plays the run to its end.
 func (s *sim) run() error {
-	steps := 30 + s.rng.IntN(90)
-	for range steps {
+	steps := 20 + s.rng.IntN(100)
+	for s.steps < steps {
+		s.steps++
 		s.step()
 		s.judge()
 		if s.err != nil {
@@ -212,12 +236,13 @@ func (s *sim) step() {
 	if s.one(2) { // otherwise the timer is late
 		s.table.Advance(s.now)
 	}
-	if n := len(s.pool); n > 0 && s.rng.IntN(8) > 0 {
-		i := s.rng.IntN(n)
+	if i, ok := s.ready(); ok && s.rng.IntN(8) > 0 {
 		e := s.pool[i]
-		if !e.mail || !s.one(8) { // otherwise it comes once more
-			s.pool[i] = s.pool[n-1]
-			s.pool = s.pool[:n-1]
+		if e.mail && s.one(8) { // it comes once more
+			s.pool[i].at = s.steps + s.delay()
+		} else {
+			s.pool[i] = s.pool[len(s.pool)-1]
+			s.pool = s.pool[:len(s.pool)-1]
 		}
 		if e.mail && s.one(25) {
 			s.say("lost: %s", e.what)
@@ -233,7 +258,11 @@ func (s *sim) step() {
 // begin has somebody start something.
 func (s *sim) begin() {
 	k := s.key()
-	switch n := s.rng.IntN(100); {
+	n := s.rng.IntN(100)
+	if s.calm && n >= 80 {
+		n -= 50
+	}
+	switch {
 	case n < 50:
 		s.read(k)
 	case n < 75:
@@ -287,15 +316,18 @@ func (s *sim) judge() {
 			s.fail("%s has version %s, the newest token is %s", k.name, show(it.Version), show(s.table.Last()))
 		}
 	}
+	if *simOnly {
+		return
+	}
+	s.crowd = max(s.crowd, len(s.readers))
+	if s.table.leased.len > max(s.limits.Leases, s.crowd+1) {
+		s.fail("%d leases are remembered", s.table.leased.len)
+	}
 	if err := check(s.table, s.now, func(key string) bool { return s.store.items[key] != nil }); err != nil {
 		s.fail("%w", err)
 	}
 	if last := s.table.Last(); last < s.newest {
 		s.fail("the newest token fell from %s to %s", show(s.newest), show(last))
-	}
-	s.crowd = max(s.crowd, len(s.readers))
-	if s.table.leased.len > max(s.limits.Leases, s.crowd+1) {
-		s.fail("%d leases are remembered", s.table.leased.len)
 	}
 }
 

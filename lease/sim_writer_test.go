@@ -6,7 +6,7 @@ import "strconv"
 func (s *sim) write(k *simKey) {
 	switch k.level {
 	case intentLevel:
-		w := &simWriter{s: s, keys: []*simKey{k}, bounded: s.one(5), length: s.length(8)}
+		w := &simWriter{s: s, keys: []*simKey{k}, bounded: s.rng.IntN(4) < s.bounds, length: s.length(8)}
 		if other := s.key(); other != k && other.level == intentLevel && s.one(3) {
 			w.keys = append(w.keys, other)
 		}
