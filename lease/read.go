@@ -34,7 +34,7 @@ type Answer struct {
 }
 
 // Reader is told an Answer exactly once, under the key's lock. It must neither
-// block nor call the Table, and keeps nothing of the Answer's slices.
+// block nor call the Table, and keeps neither the Answer nor its slices.
 type Reader interface {
 	// Answer is called before Lease returns, unless Park was.
 	Answer(*Answer)
@@ -71,7 +71,7 @@ func (t *Table) Lease(now int64, hash uint64, key []byte, q Read, r Reader) {
 	e := t.settled(now, key)
 	a, park := t.decide(now, e, hash, key, &q)
 	if !park {
-		r.Answer(&a)
+		t.tell(r, a)
 		return
 	}
 	// Only a live lease makes anyone wait, so there is an entry.

@@ -66,6 +66,10 @@ type Table struct {
 
 	tags  tagTable
 	stats Stats
+
+	// What a reader is being told. It is here because it would otherwise be
+	// allocated for each: nobody keeps it, nor calls the Table meanwhile.
+	answer Answer
 }
 
 // New returns the table of a shard at the start of an epoch.
@@ -126,7 +130,7 @@ func (t *Table) Raise(now int64, epoch uint32) {
 func (t *Table) Close() {
 	for _, e := range t.due {
 		for _, w := range e.waiters {
-			w.reader.Answer(&Answer{Kind: Unavailable})
+			t.tell(w.reader, Answer{Kind: Unavailable})
 		}
 		t.stats.Parked -= len(e.waiters)
 		e.waiters = nil
@@ -222,10 +226,15 @@ func (t *Table) reconsider(now int64, e *entry) {
 			continue
 		}
 		t.stats.Parked--
-		w.reader.Answer(&a)
+		t.tell(w.reader, a)
 	}
 	clear(e.waiters[len(kept):])
 	e.waiters = kept
+}
+
+func (t *Table) tell(r Reader, a Answer) {
+	t.answer = a
+	r.Answer(&t.answer)
 }
 
 // reconsiderAll is reconsider for every key of the shard. The keys are collected
