@@ -24,12 +24,13 @@ func (t *Table) Fence(now int64, token Token) (shardCleared bool) {
 		e := t.doubted[i]
 		left := e.doubts[:0]
 		for _, d := range e.doubts {
-			if d >= token {
+			if d.token >= token {
 				left = append(left, d)
 			}
 		}
 		t.doubts -= len(e.doubts) - len(left)
 		t.stats.DoubtsCleared += uint64(len(e.doubts) - len(left))
+		clear(e.doubts[len(left):])
 		e.doubts = left
 		if len(left) == 0 {
 			t.undoubted(i)
@@ -45,16 +46,16 @@ func (t *Table) Fence(now int64, token Token) (shardCleared bool) {
 
 // addDoubt remembers that the writer of an intent may still commit. When there
 // is no memory for another doubt of a key, all of them become the shard's.
-func (t *Table) addDoubt(now int64, e *entry, token Token) {
+func (t *Table) addDoubt(now int64, e *entry, in intent) {
 	if t.doubts >= t.limits.Doubts {
 		t.fold(now, e)
-		t.doubtBelow = max(t.doubtBelow, token+1)
+		t.doubtBelow = max(t.doubtBelow, in.token+1)
 		return
 	}
 	if len(e.doubts) == 0 {
 		t.doubted = append(t.doubted, e)
 	}
-	e.doubts = append(e.doubts, token)
+	e.doubts = append(e.doubts, in)
 	t.doubts++
 }
 
@@ -67,6 +68,7 @@ func (t *Table) fold(now int64, busy *entry) {
 		e := t.doubted[i]
 		t.doubtBelow = max(t.doubtBelow, e.newestDoubt()+1)
 		t.doubts -= len(e.doubts)
+		clear(e.doubts)
 		e.doubts = e.doubts[:0]
 		t.undoubted(i)
 		if e != busy {
@@ -77,9 +79,9 @@ func (t *Table) fold(now int64, busy *entry) {
 }
 
 // dropDoubt forgets one doubt of a key because its own writer came back.
-func (t *Table) dropDoubt(e *entry, token Token) bool {
-	for i, d := range e.doubts {
-		if d != token {
+func (t *Table) dropDoubt(e *entry, same func(*intent) bool) bool {
+	for i := range e.doubts {
+		if !same(&e.doubts[i]) {
 			continue
 		}
 		e.doubts = append(e.doubts[:i], e.doubts[i+1:]...)

@@ -73,7 +73,7 @@ var mutantEdits = []mutantEdit{
 	},
 
 	// Doubt.
-	{"doubt.go", "if d >= token {", `if d >= token && !planted("H2: a fence clears every doubt of a key") {`},
+	{"doubt.go", "if d.token >= token {", `if d.token >= token && !planted("H2: a fence clears every doubt of a key") {`},
 	{
 		"doubt.go", "t.doubtBelow != 0 && token >= t.doubtBelow",
 		`t.doubtBelow != 0 && (token >= t.doubtBelow || planted("H2: a fence clears the shard's doubt wherever it is"))`,
