@@ -97,9 +97,10 @@ func (t *Table) End(now int64, hash uint64, key []byte, token Token) Outcome {
 	return t.end(now, hash, key, func(in *intent) bool { return in.token == token }, token)
 }
 
-// EndNonce is End for an intent whose token its writer never learned.
+// EndNonce is End for an intent whose token its writer never learned. No nonce
+// names no intent, in particular none that was begun without one.
 func (t *Table) EndNonce(now int64, hash uint64, key, nonce []byte) Outcome {
-	return t.end(now, hash, key, func(in *intent) bool { return in.nonce == string(nonce) }, 0)
+	return t.end(now, hash, key, func(in *intent) bool { return len(nonce) > 0 && in.nonce == string(nonce) }, 0)
 }
 
 func (t *Table) end(now int64, hash uint64, key []byte, same func(*intent) bool, token Token) Outcome {
