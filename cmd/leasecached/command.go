@@ -96,6 +96,9 @@ func (c *Command) Run(ctx context.Context) (err error) {
 	if len(c.unknown) > 0 {
 		c.log.Warn("environment variables without a meaning here", "names", c.unknown)
 	}
+	if c.Config.Cluster != "" {
+		c.log.Warn("this version runs one node: the cluster port is not opened", "cluster", c.Config.Cluster)
+	}
 	// The epochs first: they show that no other process serves this directory,
 	// and a node must not be seen on its ports before that is sure.
 	if c.keeper, err = c.openKeeper(); err != nil {
@@ -154,6 +157,7 @@ func (c *Command) Close() error {
 			}
 		}
 		c.node = nil
+		defer c.log.Info("stopped")
 	}
 	if c.keeper != nil {
 		// The directory last: its lock tells the next process that this one
@@ -162,7 +166,6 @@ func (c *Command) Close() error {
 			errs = append(errs, err)
 		}
 		c.keeper = nil
-		c.log.Info("stopped")
 	}
 	return errors.Join(errs...)
 }

@@ -21,6 +21,7 @@ type Config struct {
 
 	Listen         string // host:port
 	Admin          string // host:port
+	Cluster        string // host:port, or empty; not opened by this version
 	Insecure       bool
 	MaxConnections int
 	StallTimeout   time.Duration

@@ -73,7 +73,7 @@ var groups = []group{
 	{"Cluster (counts when the data directory is made, is compared later)", []setting{
 		{"cluster-id", "ID", "", quoted,
 			"id in the map and in the fence rows; minted if not given",
-			nameOrNone(func(c *Config) *string { return &c.ClusterID })},
+			optional(name, func(c *Config) *string { return &c.ClusterID })},
 		{"shards", "N", "1024", bare,
 			"number of shards; another number than the cluster's is an error",
 			number(func(c *Config) *uint32 { return &c.Shards }, 1, shard.MaxCount)},
@@ -88,6 +88,9 @@ var groups = []group{
 		{"admin", "ADDRESS", "127.0.0.1:11212", quoted,
 			"address of the admin HTTP server: health, metrics, the API of leasectl",
 			address(func(c *Config) *string { return &c.Admin })},
+		{"cluster", "ADDRESS", "", quoted,
+			"address for other nodes; this version runs one node, warns about it and opens no such port",
+			optional(address, func(c *Config) *string { return &c.Cluster })},
 		{"insecure", "", "false", bare,
 			"allow addresses that other machines can reach, although there is no authentication",
 			boolean(func(c *Config) *bool { return &c.Insecure })},

@@ -48,14 +48,15 @@ func name(field func(*Config) *string) setter {
 	}
 }
 
-// nameOrNone takes "" for "not given".
-func nameOrNone(field func(*Config) *string) setter {
+// optional is a value of that kind, or nothing.
+func optional(kind func(func(*Config) *string) setter, field func(*Config) *string) setter {
+	set := kind(field)
 	return func(c *Config, s string) error {
 		if s == "" {
 			*field(c) = s
 			return nil
 		}
-		return name(field)(c, s)
+		return set(c, s)
 	}
 }
 

@@ -39,6 +39,7 @@ type Owner struct {
 	clock   func() int64
 	shards  []owned
 	buckets []bucket
+	reserve uint64 // tokens left in an epoch when the next is asked for
 }
 
 // bucket is the lock of its shards' keys and what is guarded by it.
@@ -62,6 +63,7 @@ type owned struct {
 	table   *lease.Table
 	noted   single.Note // what the keeper holds for the current epoch
 	raising bool        // somebody is asking the keeper for a higher epoch
+	item    lease.Item  // what a Viewer is shown: an item of its own would cost every hit an allocation
 }
 
 // Options of an Owner. Limits are of one shard.
@@ -78,6 +80,7 @@ func New(o Options) *Owner {
 	w := &Owner{
 		keeper:  o.Keeper,
 		clock:   o.Clock,
+		reserve: reserve,
 		shards:  make([]owned, o.Keeper.Shards()),
 		buckets: make([]bucket, o.Cache.Partitions()),
 	}
@@ -116,7 +119,7 @@ func (w *Owner) lock(hash uint64) (*owned, error) {
 		s.bucket.mu.Unlock()
 		return nil, unavailable("the node is stopping")
 	}
-	if s.tokens.Left() < reserve {
+	if s.tokens.Left() < w.reserve {
 		if err := w.shortOfTokens(s); err != nil {
 			s.bucket.mu.Unlock()
 			return nil, err

@@ -33,40 +33,31 @@ func (s store) Update(hash uint64, key []byte, it lease.Item) bool {
 func (s store) Delete(hash uint64, key []byte) bool { return s.part.Delete(hash, key) }
 
 func fromMemory(it *memory.Item) lease.Item {
-	out := lease.Item{
-		Version:  lease.Token(it.Version),
-		CAS:      it.CAS,
-		Flags:    it.Flags,
-		Expires:  it.Expires,
-		Stored:   it.Stored,
-		Accessed: it.Accessed,
-		Fetched:  it.Fetched,
-		Tags:     it.Tags,
-		Value:    it.Value,
+	return lease.Item{
+		Version:    lease.Token(it.Version),
+		CAS:        it.CAS,
+		Flags:      it.Flags,
+		Expires:    it.Expires,
+		StaleUntil: it.StaleUntil,
+		Stored:     it.Stored,
+		Accessed:   it.Accessed,
+		Fetched:    it.Fetched,
+		Tags:       it.Tags,
+		Value:      it.Value,
 	}
-	if it.Stale {
-		out.StaleUntil = it.Expires
-	}
-	return out
 }
 
 func toMemory(it *lease.Item) memory.Item {
-	out := memory.Item{
-		Version:  uint64(it.Version),
-		CAS:      it.CAS,
-		Flags:    it.Flags,
-		Expires:  it.Expires,
-		Stored:   it.Stored,
-		Accessed: it.Accessed,
-		Fetched:  it.Fetched,
-		Tags:     it.Tags,
-		Value:    it.Value,
+	return memory.Item{
+		Version:    uint64(it.Version),
+		CAS:        it.CAS,
+		Flags:      it.Flags,
+		Expires:    it.Expires,
+		StaleUntil: it.StaleUntil,
+		Stored:     it.Stored,
+		Accessed:   it.Accessed,
+		Fetched:    it.Fetched,
+		Tags:       it.Tags,
+		Value:      it.Value,
 	}
-	if it.StaleUntil != 0 {
-		out.Stale = true
-		if out.Expires == 0 || it.StaleUntil < out.Expires {
-			out.Expires = it.StaleUntil
-		}
-	}
-	return out
 }

@@ -28,6 +28,7 @@
 //	A has STAT pid $_   one of the kept lines matches the pattern
 //	A silent 50ms       nothing comes on A for so long
 //	A closed            the server ends A, with nothing more to read
+//	A ends              the server ends A, whatever it says before
 //	A hangup            A goes away
 //
 // What is sent and what is expected may hold escapes (\r \n \t \0 \xHH, and a

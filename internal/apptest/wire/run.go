@@ -165,6 +165,17 @@ func (r *run) onConn(st step) error {
 		}
 		r.hangUp(st.conn)
 		return nil
+	case "ends":
+		for {
+			if err := c.closed(patience); err == nil {
+				r.hangUp(st.conn)
+				return nil
+			} else if len(c.buf) == 0 {
+				return err
+			}
+			r.note(st.conn+"<", string(c.buf))
+			c.buf = nil
+		}
 	case "hangup":
 		r.hangUp(st.conn)
 		return nil

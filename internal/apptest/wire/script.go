@@ -23,7 +23,7 @@ type step struct {
 
 var (
 	connStep   = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*)(>>|>|<|~)(?: (.*))?$`)
-	connVerb   = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*) (silent|closed|hangup|until|has)(?: (.*))?$`)
+	connVerb   = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*) (silent|closed|ends|hangup|until|has)(?: (.*))?$`)
 	serverVerb = regexp.MustCompile(`^(server|stop|kill|start|restart|sleep|logged|let|expect)(?: (.*))?$`)
 )
 
@@ -77,7 +77,7 @@ func (s step) check(first bool) error {
 		if s.arg == "" {
 			return fmt.Errorf("%s wants an argument", s.verb)
 		}
-	case "closed", "hangup", "stop":
+	case "closed", "ends", "hangup", "stop":
 		if s.arg != "" {
 			return fmt.Errorf("%s takes no argument", s.verb)
 		}

@@ -45,6 +45,18 @@ func BenchmarkGetHit(b *testing.B) {
 	}
 }
 
+// A thousand items, so that the processor's caches hold them.
+func BenchmarkGetHot(b *testing.B) {
+	c := benchCache(b, 512<<20, benchItems, 100)
+	var key [benchKeyLen]byte
+	for i := range b.N {
+		h := benchKey(&key, scatter(i)%1000)
+		if _, ok := c.Partition(int(h)&(c.Partitions()-1)).Get(h, key[:], 1); !ok {
+			b.Fatal("a miss")
+		}
+	}
+}
+
 func BenchmarkGetMiss(b *testing.B) {
 	c := benchCache(b, 512<<20, benchItems, 100)
 	var key [benchKeyLen]byte

@@ -151,6 +151,26 @@ func TestAllHot(t *testing.T) {
 	require.Positive(t, p.evictions)
 }
 
+// Records as large as a segment find room among small ones that all were read.
+func TestLargeAmongHot(t *testing.T) {
+	const large = 120 * kib
+	m := newModel(t, Options{Bytes: 1200 * kib, MaxItem: large})
+	for i := range 30_000 {
+		key := fmt.Sprint("k", i)
+		require.NoError(t, m.put(key, Item{Version: uint64(i), Value: value(i%150, 'x')}))
+		for range maxUse {
+			require.NoError(t, m.get(key, true))
+		}
+		if i%1000 == 0 {
+			key := fmt.Sprint("large", i)
+			require.NoError(t, m.put(key, Item{Value: value(large, 'l')}))
+			_, ok := peek(m.p, key, m.now)
+			require.True(t, ok)
+			require.NoError(t, m.check())
+		}
+	}
+}
+
 // No call copies more than about a segment, whatever the mix.
 func TestCleaningIsBounded(t *testing.T) {
 	c := newCache(t, 20*mib, 200*kib)

@@ -26,7 +26,10 @@ func FuzzOps(f *testing.F) {
 		}
 		for serial := uint64(1); len(script) >= 5; serial++ {
 			op, key, has := script[0]&0x7f%8, fmt.Sprint("k", script[1]), script[4]
-			it := Item{Version: serial, Stored: m.now, Accessed: m.now, Stale: has&8 != 0}
+			it := Item{Version: serial, Stored: m.now, Accessed: m.now}
+			if has&8 != 0 {
+				it.StaleUntil = m.now + 5
+			}
 			if has&1 != 0 {
 				it.CAS = serial << 32
 			}

@@ -20,9 +20,13 @@ type Item struct {
 	Version uint64 // token of the lease that filled it, or a fresh one for a plain store
 	CAS     uint64 // chosen by a client; 0 = none
 	Flags   uint32
-	Stale   bool  // an invalidated value, kept for those who accept stale
 	Fetched bool  // read by Get since it was stored
 	Expires int64 // now-time from which on nobody wants it; 0 = never
+
+	// StaleUntil is not 0 for an invalidated value that is kept for those who
+	// accept stale: the now-time from which on they do not want it either. It
+	// goes at the earlier of the two times.
+	StaleUntil int64
 
 	// Stored and Accessed are kept in steps of TimeStep, rounded down.
 	Stored, Accessed int64
@@ -30,6 +34,9 @@ type Item struct {
 	Tags  []byte // opaque, at most MaxTags bytes
 	Value []byte
 }
+
+// dies is when nobody wants the item any more; 0 is never.
+func (it *Item) dies() int64 { return sooner(it.Expires, it.StaleUntil) }
 
 // TimeStep is the resolution of Item.Stored and Item.Accessed in nanoseconds,
 // about 134 ms: coarse enough that a time takes four bytes of a record, which

@@ -45,7 +45,7 @@ func (m *model) expect(key string, got Item, ok bool) error {
 	switch {
 	case ok && !known:
 		return fmt.Errorf("key %q came back: %+v", key, short(got))
-	case ok && want.Expires != 0 && want.Expires <= m.now:
+	case ok && want.dies() != 0 && want.dies() <= m.now:
 		return fmt.Errorf("key %q is expired at %d: %+v", key, m.now, short(got))
 	case ok && !sameItem(want, got):
 		return fmt.Errorf("key %q: want %+v, got %+v", key, short(want), short(got))
@@ -96,7 +96,7 @@ func (m *model) update(key string, it Item) error {
 		return fmt.Errorf("update found %q, which is absent", key)
 	}
 	want.Version, want.CAS, want.Flags = it.Version, it.CAS, it.Flags
-	want.Stale, want.Expires, want.Fetched = it.Stale, it.Expires, it.Fetched
+	want.StaleUntil, want.Expires, want.Fetched = it.StaleUntil, it.Expires, it.Fetched
 	m.items[key] = want
 	return nil
 }
@@ -206,7 +206,9 @@ func (m *model) randomItem(r *rand.Rand, serial uint64, largest int) Item {
 	if r.IntN(3) == 0 {
 		it.Expires = m.now + r.Int64N(int64(100e9))
 	}
-	it.Stale = r.IntN(8) == 0
+	if r.IntN(8) == 0 {
+		it.StaleUntil = m.now + r.Int64N(int64(100e9))
+	}
 	it.Fetched = r.IntN(8) == 0
 	if r.IntN(4) == 0 {
 		it.Tags = make([]byte, r.IntN(MaxTags+1))

@@ -101,13 +101,13 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 			// A record keeps its place in the order of eviction, and an overwrite
 			// is a use: it gets a chance to be moved to a younger segment.
 			r.write(key, &it, room, max(r[offUse], 1))
-			p.seg.all[p.seg.of(at)].lives(it.Expires)
+			p.seg.all[p.seg.of(at)].lives(it.dies())
 			return nil
 		}
 		p.drop(g, slot, at)
 	}
 	p.makeSlot(part)
-	to := p.append(p.room(size), size, it.Expires)
+	to := p.append(p.room(size), size, it.dies())
 	record(p.mem[to:]).write(key, &it, size, 0)
 	p.index.pageOf(part).insert(entryOf(part, to))
 	p.items++
@@ -115,9 +115,9 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 }
 
 // Update changes the header of the item the key has: Version, CAS, Flags,
-// Stale, Fetched and Expires are taken from it; value, tags, Stored and
+// StaleUntil, Fetched and Expires are taken from it; value, tags, Stored and
 // Accessed stay. It returns false, and changes nothing, if the key is absent.
-// An item that had no CAS, Flags or Expires before may have to move to get
+// An item that had no CAS, Flags or time before may have to move to get
 // one, and like any other may be evicted in that: then the key is absent, too.
 func (p *Partition) Update(hash uint64, key []byte, it Item) bool {
 	defer p.publish()
@@ -133,7 +133,7 @@ func (p *Partition) Update(hash uint64, key []byte, it Item) bool {
 		return p.widen(part, key, &it, fields, size)
 	}
 	r.widen(r, r.room(), fields, &it)
-	p.seg.all[p.seg.of(at)].lives(it.Expires)
+	p.seg.all[p.seg.of(at)].lives(it.dies())
 	return true
 }
 
@@ -147,7 +147,7 @@ func (p *Partition) widen(part uint32, key []byte, it *Item, fields uint8, size 
 	}
 	r := record(p.mem[at:])
 	old := r.room()
-	to := p.append(i, size, it.Expires)
+	to := p.append(i, size, it.dies())
 	r.widen(record(p.mem[to:]), size, fields, it)
 	g.slots[slot] = entryOf(part, to)
 	r[0] |= isDead

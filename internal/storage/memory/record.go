@@ -15,11 +15,11 @@ import (
 //	8   version   8
 //	16  stored    4   in TimeSteps, signed
 //	20  accessed  4   likewise
-//	24  [cas 8] [expires 8] [flags 4] [tags len 2]   each only if its bit is set
+//	24  [cas 8] [expires 8] [stale until 8] [flags 4] [tags len 2]   each only if its bit is set
 //	    key, tags, value, pad
 //
 // Optional fields are what most items of a cache do not have; leaving them out
-// is worth 22 bytes a record. Once a record has a field it keeps it, so Update
+// is worth 30 bytes a record. Once a record has a field it keeps it, so Update
 // can always clear one in place.
 const (
 	offUse      = 1
@@ -31,28 +31,28 @@ const (
 	offAccessed = 20
 	fixedHeader = 24
 
-	optionalHeader = 8 + 8 + 4 + 2
+	optionalHeader = 8 + 8 + 8 + 4 + 2
 )
 
 const (
 	hasCAS uint8 = 1 << iota
 	hasExpires
+	hasStale
 	hasFlags
 	hasTags
-	isStale
 	isFetched
 	isDead // overwritten, deleted, evicted or moved: no index entry names it
 
-	hasOptional = hasCAS | hasExpires | hasFlags | hasTags
+	hasOptional = hasCAS | hasExpires | hasStale | hasFlags | hasTags
 )
 
 // maxUse is how many rounds of eviction an often read item survives unread.
 const maxUse = 3
 
-// optionalLen is the length of the optional fields, by their four bits.
-var optionalLen = func() (n [16]uint8) {
+// optionalLen is the length of the optional fields, by their bits.
+var optionalLen = func() (n [hasOptional + 1]uint8) {
 	for bits := range n {
-		for bit, size := range map[uint8]uint8{hasCAS: 8, hasExpires: 8, hasFlags: 4, hasTags: 2} {
+		for bit, size := range map[uint8]uint8{hasCAS: 8, hasExpires: 8, hasStale: 8, hasFlags: 4, hasTags: 2} {
 			if uint8(bits)&bit != 0 {
 				n[bits] += size
 			}
@@ -92,15 +92,32 @@ func (r record) hasKey(key []byte) bool {
 	return r.keyLen() == len(key) && bytes.Equal(r.key(), key)
 }
 
+// expires is when nobody wants the record any more: the earlier of its two
+// times. 0 is never.
 func (r record) expires() int64 {
-	if r[0]&hasExpires == 0 {
+	if r[0]&(hasExpires|hasStale) == 0 {
 		return 0
 	}
 	at := fixedHeader
 	if r[0]&hasCAS != 0 {
 		at += 8
 	}
-	return int64(binary.LittleEndian.Uint64(r[at:]))
+	first := int64(0)
+	for _, field := range [2]uint8{hasExpires, hasStale} {
+		if r[0]&field != 0 {
+			first = sooner(first, int64(binary.LittleEndian.Uint64(r[at:])))
+			at += 8
+		}
+	}
+	return first
+}
+
+// sooner is the earlier of two times of which 0 is never.
+func sooner(a, b int64) int64 {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
 }
 
 func (r record) expired(now int64) bool {
@@ -131,7 +148,6 @@ func (r record) item() Item {
 	bits := r[0]
 	it := Item{
 		Version:  r.version(),
-		Stale:    bits&isStale != 0,
 		Fetched:  bits&isFetched != 0,
 		Stored:   r.time(offStored),
 		Accessed: r.time(offAccessed),
@@ -145,6 +161,10 @@ func (r record) item() Item {
 		}
 		if bits&hasExpires != 0 {
 			it.Expires = int64(binary.LittleEndian.Uint64(r[at:]))
+			at += 8
+		}
+		if bits&hasStale != 0 {
+			it.StaleUntil = int64(binary.LittleEndian.Uint64(r[at:]))
 			at += 8
 		}
 		if bits&hasFlags != 0 {
@@ -174,6 +194,9 @@ func fieldsOf(it *Item) uint8 {
 	}
 	if it.Expires != 0 {
 		bits |= hasExpires
+	}
+	if it.StaleUntil != 0 {
+		bits |= hasStale
 	}
 	if it.Flags != 0 {
 		bits |= hasFlags
@@ -209,9 +232,6 @@ func (r record) write(key []byte, it *Item, room int, use uint8) {
 // and returns where the key begins.
 func (r record) writeFields(fields uint8, tags int, it *Item) int {
 	bits := fields
-	if it.Stale {
-		bits |= isStale
-	}
 	if it.Fetched {
 		bits |= isFetched
 	}
@@ -224,6 +244,10 @@ func (r record) writeFields(fields uint8, tags int, it *Item) int {
 	}
 	if fields&hasExpires != 0 {
 		binary.LittleEndian.PutUint64(r[at:], uint64(it.Expires))
+		at += 8
+	}
+	if fields&hasStale != 0 {
+		binary.LittleEndian.PutUint64(r[at:], uint64(it.StaleUntil))
 		at += 8
 	}
 	if fields&hasFlags != 0 {

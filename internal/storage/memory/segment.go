@@ -106,15 +106,11 @@ func (s *segments) empty(i int) {
 
 // prefer makes segment i the head if it has more room than the head. So a
 // large record that needed a segment of its own does not waste what the
-// former head had left.
+// former head had left. (A former head is never empty: an empty one has all
+// its room and is not replaced.)
 func (s *segments) prefer(i int) {
-	if s.roomIn(i) <= s.roomIn(s.head) {
-		return
-	}
-	old := s.head
-	s.head = i
-	if s.all[old].live == 0 {
-		s.empty(old)
+	if s.roomIn(i) > s.roomIn(s.head) {
+		s.head = i
 	}
 }
 
