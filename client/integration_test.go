@@ -204,7 +204,7 @@ func TestHole_B6_APausedWriterIsFencedOff(t *testing.T) {
 	reader := n.client(t, func(o *client.Options) { o.Fencer = s.fence })
 	plain := n.client(t)
 	ctx := testCtx(t)
-	in, err := slow.BeginIntent(ctx, product(0), client.IntentOptions{Length: 50 * time.Millisecond})
+	in, err := slow.BeginIntent(ctx, product(0), client.IntentOptions{Length: 400 * time.Millisecond})
 	require.NoError(t, err)
 	v, err := reader.Get(ctx, product(0), s.load)
 	require.NoError(t, err)
