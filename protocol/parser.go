@@ -19,7 +19,7 @@ const (
 	NoReason     CloseReason = iota
 	CloseBinary              // memcached's binary protocol: the client has to be switched to text
 	CloseHTTP                // an HTTP request
-	CloseTooLong             // a line without an end
+	CloseTooLong             // a line so long that its data block cannot be found
 )
 
 // String names the reason for a log line or the label of a metric.
@@ -43,11 +43,12 @@ type Parser struct {
 	req    Request
 	reason CloseReason
 
-	begun   bool
-	scanned int    // bytes at the buffer's start that hold no line end
-	need    int    // bytes the buffer must hold before another look pays; 0 = any
-	swallow uint64 // bytes of a refused data block still to come
-	want    int
+	begun    bool
+	scanned  int    // bytes at the buffer's start that hold no line end
+	need     int    // bytes the buffer must hold before another look pays; 0 = any
+	skipLine bool   // the rest of a refused line is still to come
+	swallow  uint64 // bytes of a refused data block still to come, behind that
+	want     int
 
 	// Of the line being parsed.
 	words   fields
@@ -77,8 +78,19 @@ const maxWant = 64 << 10
 // do.
 func (p *Parser) Want() int { return min(max(p.want, 1), maxWant) }
 
-// Swallowing reports whether a refused data block is still to come.
-func (p *Parser) Swallowing() bool { return p.swallow > 0 }
+// Swallowing reports whether the rest of something refused is still to come.
+func (p *Parser) Swallowing() bool { return p.skipLine || p.swallow > 0 }
+
+// Unfinished returns the request whose data block buf, the bytes that Next left
+// when the peer went away, holds only a part of: a fill that was cut off.
+func (p *Parser) Unfinished(buf []byte) (*Request, bool) {
+	end := bytes.IndexByte(buf, '\n')
+	if end < 0 || p.Swallowing() || p.reason != NoReason {
+		return nil, false
+	}
+	p.line(buf[:end+1])
+	return &p.req, p.bodyLen >= 0 && p.req.Err.Kind == NoError
+}
 
 // Next parses the first request of buf. It returns how many bytes it has done
 // with: the caller drops them, and gives the rest again, with more behind it,
@@ -94,14 +106,24 @@ func (p *Parser) Next(buf []byte) (n int, st Status) {
 	if p.reason != NoReason {
 		return 0, Close
 	}
+	if p.skipLine {
+		end := bytes.IndexByte(buf, '\n')
+		if end < 0 {
+			p.want = maxWant
+			return len(buf), NeedMore
+		}
+		p.skipLine = false
+		n, buf = end+1, buf[end+1:]
+	}
 	if p.swallow > 0 {
-		n = int(min(p.swallow, uint64(len(buf))))
-		p.swallow -= uint64(n)
+		gone := int(min(p.swallow, uint64(len(buf))))
+		n += gone
+		p.swallow -= uint64(gone)
 		if p.swallow > 0 {
 			p.want = int(min(p.swallow, maxWant))
 			return n, NeedMore
 		}
-		buf = buf[n:]
+		buf = buf[gone:]
 	}
 	if len(buf) == 0 || len(buf) < p.need {
 		return n, p.more(len(buf))
@@ -115,17 +137,16 @@ func (p *Parser) Next(buf []byte) (n int, st Status) {
 	}
 	end := bytes.IndexByte(buf[p.scanned:], '\n')
 	if end < 0 {
-		if len(buf) > p.maxLine(buf) {
-			p.reason = CloseTooLong
-			return n, Close
+		if limit := p.maxLine(buf); len(buf) > limit {
+			p.skipLine = true
+			return n + len(buf), p.tooLong(buf[:limit])
 		}
 		p.scanned = len(buf)
 		return n, p.more(len(buf))
 	}
 	end += p.scanned
-	if end > p.maxLine(buf) {
-		p.reason = CloseTooLong
-		return n, Close
+	if limit := p.maxLine(buf); end > limit {
+		return n + end + 1, p.tooLong(buf[:limit])
 	}
 	used, st := p.one(buf, end)
 	if st == NeedMore {
@@ -170,6 +191,28 @@ func (p *Parser) one(buf []byte, end int) (used int, st Status) {
 	}
 	p.req.Body = body[:len(body):len(body)]
 	return whole, Ready
+}
+
+// tooLong refuses a line of which only the beginning is kept. The connection
+// goes on behind the line and the data block that it announces. If it ought to
+// announce one and none can be found, the connection cannot go on: what follows
+// would be taken for commands.
+func (p *Parser) tooLong(beginning []byte) Status {
+	p.scanned, p.need = 0, 0
+	// The last word may be cut: it is left out.
+	p.line(beginning[:bytes.LastIndexByte(beginning, ' ')+1])
+	if p.reason != NoReason {
+		return Close
+	}
+	if p.bodyLen < 0 && p.req.Verb.hasBlock() {
+		p.reason = CloseTooLong
+		return Close
+	}
+	if p.bodyLen >= 0 {
+		p.swallow = uint64(p.bodyLen) + 2
+	}
+	p.req.Err = Error{Kind: ErrorOfClient, Text: "line too long"}
+	return Bad
 }
 
 // tooLarge refuses the data block. An ls whose line is malformed as well keeps
@@ -220,7 +263,7 @@ func (p *Parser) line(line []byte) {
 	p.text, p.seen, p.bodyLen = nil, 0, -1
 
 	whole := len(line)
-	line = line[:whole-1]
+	line = line[:max(whole-1, 0)]
 	if k := len(line); k > 0 && line[k-1] == '\r' {
 		line = line[:k-1]
 	}

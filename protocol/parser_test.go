@@ -34,13 +34,8 @@ func TestClose(t *testing.T) {
 		"CONNECT host:443 HTTP/1.1\r\n":     CloseHTTP,
 		"Host: localhost\r\n":               CloseHTTP,
 		"version\r\nGET / HTTP/1.1\r\n":     CloseHTTP,
-		long:                                CloseTooLong,
-		long + "\r\n":                       CloseTooLong,
-		"lg " + long:                        CloseTooLong,
 		"set " + long + " 0 0 1\r\n":        CloseTooLong,
-		"getx " + long:                      CloseTooLong,
-		"mn\r\n\x80" + long:                 CloseTooLong,
-		"get " + strings.Repeat("k ", 4000): CloseTooLong,
+		"ls " + long + " 1 L1\r\n":          CloseTooLong,
 	} {
 		l := Limits{MaxGetLine: 6000}
 		out, _ := stream(t, l, []byte(in))
@@ -62,12 +57,60 @@ func TestClose(t *testing.T) {
 	require.Equal(t, "none", NoReason.String())
 }
 
+// A line that is too long is refused and swallowed, with the data block that it
+// announces, and the connection goes on; nothing of it is kept or executed.
+func TestLineTooLong(t *testing.T) {
+	long := strings.Repeat("x", 2049)
+	for _, in := range []string{
+		long + "\r\n",
+		"lg " + long + "\n",
+		"getx " + long + "\r\n",
+		"get " + strings.Repeat("k ", 4000) + "\r\n",
+		"lg k " + strings.Repeat("v ", 60000) + "\r\n",
+		"ls k 4 L7 " + strings.Repeat("x ", 3000) + "\r\nmn\r\n\r\n",
+		"set k 0 0 4 " + long + "\r\nmn\r\n\r\n",
+	} {
+		l := Limits{MaxGetLine: 6000}
+		in += "version\r\n"
+		out, _ := stream(t, l, []byte(in))
+		require.Len(t, out, 2, "%.20q", in)
+		require.Equal(t, Bad, out[0].st, "%.20q", in)
+		require.Equal(t, "CLIENT_ERROR line too long\r\n", out[0].line, "%.20q", in)
+		require.Equal(t, Ready, out[1].st, "%.20q", in)
+		require.Equal(t, VerbVersion, out[1].req.Verb, "%.20q", in)
+		for _, at := range []int{1, 2048, 2049, 2050, len(in) / 2, len(in) - 12, len(in) - 9, len(in) - 1} {
+			got, _ := stream(t, l, []byte(in[:at]), []byte(in[at:]))
+			require.Equal(t, describe(out), describe(got), "%.20q at %d", in, at)
+		}
+	}
+}
+
+func TestUnfinished(t *testing.T) {
+	var p Parser
+	buf := []byte("mn\r\nls key 10 L77\r\nabc")
+	n, st := p.Next(buf)
+	require.Equal(t, Ready, st)
+	buf = buf[n:]
+	n, st = p.Next(buf)
+	require.Equal(t, NeedMore, st)
+	req, ok := p.Unfinished(buf[n:])
+	require.True(t, ok)
+	require.Equal(t, VerbLS, req.Verb)
+	require.Equal(t, "key", string(req.Key))
+	require.Equal(t, uint64(77), req.Token)
+	for _, rest := range []string{"", "ls key 10 L7", "lg key", "lg key\r\n", "ls key 10 L7 L7\r\nabc"} {
+		var p Parser
+		_, ok := p.Unfinished([]byte(rest))
+		require.False(t, ok, rest)
+	}
+}
+
 func TestLineLimitIsExact(t *testing.T) {
 	line := "mn " + strings.Repeat("x", 2045)
 	require.Len(t, line, 2048)
 	require.Equal(t, VerbMN, ready(t, line+"\n").Verb)
 	out, _ := stream(t, Limits{}, []byte(line+"\r\n"))
-	require.Equal(t, Close, out[0].st, "the \\r counts")
+	require.Equal(t, Bad, out[0].st, "the \\r counts")
 	keys := "get " + strings.Repeat("k ", 1000)
 	out, _ = stream(t, Limits{}, []byte(keys+strings.Repeat(" ", 1<<20-len(keys))+"\n"))
 	require.Equal(t, Ready, out[0].st)

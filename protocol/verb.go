@@ -87,3 +87,12 @@ func (v Verb) String() string {
 
 // Lease reports whether the verb is one of the lease commands.
 func (v Verb) Lease() bool { return v >= VerbLG && v < verbCount }
+
+// hasBlock reports whether a data block follows the verb's line.
+func (v Verb) hasBlock() bool {
+	switch v {
+	case VerbSet, VerbAdd, VerbReplace, VerbLS:
+		return true
+	}
+	return false
+}

@@ -37,9 +37,9 @@ func (s *Server) newConn(nc net.Conn) *conn {
 // serve runs until the connection ends. Every error that is the client's or the
 // network's ends only this connection.
 func (c *conn) serve() {
-	defer c.end()
 	buf := make([]byte, firstBuffer)
 	have := 0
+	defer func() { c.end(buf[:have]) }()
 	for {
 		if err := c.bound(have > 0 || c.session.swallowing()); err != nil {
 			return
@@ -130,7 +130,8 @@ func (c *conn) log(err error) {
 // their connection ends.
 const lastWords = 5 * time.Second
 
-func (c *conn) end() {
+func (c *conn) end(rest []byte) {
+	c.session.hungUp(rest, c.srv.clock.read())
 	c.queue.finish(lastWords)
 	_ = c.nc.Close() // an error here is the peer's: there is nobody to tell
 	c.srv.forget(c)

@@ -159,6 +159,19 @@ func TestHungUpReaderGetsNoLease(t *testing.T) {
 	require.Contains(t, next.line(), "LE L")
 }
 
+// A fill that is cut off is a broken one: its lease ends, and is handed on.
+func TestCutOffFillEndsItsLease(t *testing.T) {
+	s := start(t, nil)
+	holder, next := dial(t, s), dial(t, s)
+	token := holder.lease("k")
+	next.send("lg k w60000\n")
+	next.silent(20 * time.Millisecond)
+	holder.send("mn\nls k 100 L" + token + "\nabc")
+	holder.expect("MN")
+	require.NoError(t, holder.nc.Close())
+	require.Contains(t, next.line(), "LE L")
+}
+
 // What is answered already is written when the peer sends no more.
 func TestHalfClosedConnectionGetsItsReplies(t *testing.T) {
 	s := start(t, nil)

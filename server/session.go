@@ -110,6 +110,16 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	}
 }
 
+// hungUp does what is left to do when the peer went away: rest is what feed did
+// not use. A fill that was cut off is a broken one, and ends its lease.
+func (s *session) hungUp(rest []byte, at reading) {
+	req, ok := s.parser.Unfinished(rest)
+	if ok && req.Verb == protocol.VerbLS {
+		// An error is the owner's that stops: its leases end anyway.
+		_, _ = s.owner.GiveBack(at.now, shard.Hash(req.Key), req.Key, lease.Token(req.Token))
+	}
+}
+
 // execute runs one request. It returns false if the replies of a get are too
 // many to be composed at once.
 func (s *session) execute(req *protocol.Request) bool {

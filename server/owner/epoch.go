@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// reserve is how many tokens are left in an epoch when the next is asked for.
+	// reserve is how many tokens are left in an epoch when the next is asked for:
+	// enough for the seconds that a slow disk may take.
 	reserve = 1 << 24
 	// floor is below what commands are refused: one command may take a token for
 	// every reader that waits.

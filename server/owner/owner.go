@@ -39,6 +39,7 @@ type Owner struct {
 	clock   func() int64
 	shards  []owned
 	buckets []bucket
+	reserve uint64 // tokens left in an epoch when the next is asked for
 }
 
 // bucket is the lock of its shards' keys and what is guarded by it.
@@ -78,6 +79,7 @@ func New(o Options) *Owner {
 	w := &Owner{
 		keeper:  o.Keeper,
 		clock:   o.Clock,
+		reserve: reserve,
 		shards:  make([]owned, o.Keeper.Shards()),
 		buckets: make([]bucket, o.Cache.Partitions()),
 	}
@@ -116,7 +118,7 @@ func (w *Owner) lock(hash uint64) (*owned, error) {
 		s.bucket.mu.Unlock()
 		return nil, unavailable("the node is stopping")
 	}
-	if s.tokens.Left() < reserve {
+	if s.tokens.Left() < w.reserve {
 		if err := w.shortOfTokens(s); err != nil {
 			s.bucket.mu.Unlock()
 			return nil, err

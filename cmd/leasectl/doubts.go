@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/leasecache/leasecache/server/admin/api"
+	"github.com/spf13/cobra"
+)
+
+func newDoubts(o *options) *cobra.Command {
+	var limit limitFlag
+	c := &cobra.Command{
+		Use:   "doubts",
+		Short: "Keys and shards that are not cached until the database was fenced",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			q, err := limit.query()
+			if err != nil {
+				return err
+			}
+			var d api.Doubts
+			answer, err := o.ask(c.Context(), http.MethodGet, api.PathDoubts, q, nil, &d)
+			if err != nil {
+				return err
+			}
+			return o.show(c.OutOrStdout(), answer, func(w io.Writer) error { return doubtsText(w, &d) })
+		},
+	}
+	limit.register(c)
+	return c
+}
+
+func doubtsText(w io.Writer, d *api.Doubts) error {
+	if len(d.Shards) == 0 && len(d.Keys) == 0 {
+		_, err := fmt.Fprintln(w, "nothing is in doubt")
+		return err
+	}
+	if len(d.Shards) > 0 {
+		t := newTable("SHARD IN DOUBT#", "EPOCH#", "CLEARED BY A FENCE AT#")
+		for _, s := range d.Shards {
+			t.add(s.Shard, s.Epoch, uint64(s.Below))
+		}
+		if err := t.write(w, ""); err != nil {
+			return err
+		}
+	}
+	if len(d.Keys) == 0 {
+		return nil
+	}
+	if len(d.Shards) > 0 {
+		if _, err := fmt.Fprintln(w); err != nil {
+			return err
+		}
+	}
+	t := newTable("SHARD#", "INTENTS THAT RAN OUT", "KEY IN DOUBT")
+	for _, k := range d.Keys {
+		t.add(k.Shard, tokens(k.Tokens), k.Name)
+	}
+	if err := t.write(w, ""); err != nil {
+		return err
+	}
+	return cut(w, d.Truncated, len(d.Keys), d.Total)
+}
+
+func tokens(list []api.Token) string {
+	words := make([]string, len(list))
+	for i, t := range list {
+		words[i] = fmt.Sprint(uint64(t))
+	}
+	return strings.Join(words, " ")
+}

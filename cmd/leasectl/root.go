@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/spf13/cobra"
+)
+
+// options are the global flags.
+type options struct {
+	server string
+	output string
+}
+
+func (o *options) json() bool { return o.output == "json" }
+
+// validate checks what all verbs share.
+func (o *options) validate() error {
+	if o.output != "text" && o.output != "json" {
+		return fmt.Errorf("-o %s: the output is text or json", o.output)
+	}
+	if _, _, err := net.SplitHostPort(o.server); err != nil {
+		return fmt.Errorf("--server %s: it is HOST:ADMINPORT, such as 127.0.0.1:11212", o.server)
+	}
+	return nil
+}
+
+func newRoot() *cobra.Command {
+	o := &options{}
+	root := &cobra.Command{
+		Use:   "leasectl",
+		Short: "Look into a running leasecached, invalidate keys, and see the demo",
+		Long: `Look into a running leasecached, invalidate keys, and see the demo.
+
+"leasectl demo" needs no server: it shows in some seconds how a cache goes stale and how leases and intents keep it from that.
+All other commands ask the server that --server names.`,
+		SilenceErrors:     true, // run prints them
+		SilenceUsage:      true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return o.validate() },
+	}
+	root.PersistentFlags().StringVar(&o.server, "server", "127.0.0.1:11212", "HOST:ADMINPORT of a leasecached")
+	root.PersistentFlags().StringVarP(&o.output, "output", "o", "text", "text, or json: the server's answer as it is")
+	root.AddCommand(
+		newStatus(o), newShards(o), newLeases(o), newIntents(o), newDoubts(o),
+		newInspect(o), newGet(o), newInvalidate(o), newDemo(o),
+	)
+	for _, c := range root.Commands() {
+		c.RunE = failing(c.RunE)
+	}
+	return root
+}
+
+// failing marks what a verb returns as a failure, unless it found the command line to be wrong.
+func failing(f func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		err := f(c, args)
+		if err == nil || errors.Is(err, errUsage) {
+			return err
+		}
+		return &failure{err}
+	}
+}
