@@ -15,7 +15,11 @@ func (t *Table) inDoubt(e *entry) bool {
 //	1 W1's intent T1 runs out: doubt. 2 R gets T2, fences at T2 and pauses.
 //	3 W2's intent T3, allowed in doubt, runs out too. 4 R's report arrives and clears the key.
 //	5 R2 gets T4, reads the old row and fills. 6 W2 passes the fence (T2 < T3) and commits.
+//
+// What ran out is in doubt from then on, even if nobody looked since: a fence
+// below which a late timer would find it later has ended it too.
 func (t *Table) Fence(now int64, token Token) (shardCleared bool) {
+	t.Advance(now)
 	for i := len(t.doubted) - 1; i >= 0; i-- {
 		e := t.doubted[i]
 		left := e.doubts[:0]
