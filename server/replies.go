@@ -183,6 +183,13 @@ func (q *replies) send(b []byte) error {
 	return nil
 }
 
+// crowded reports whether n bytes more would be above what is kept for a peer.
+func (q *replies) crowded(n int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.held+len(q.ready)+n > q.maxHeld
+}
+
 // load tells how many replies wait and how many bytes are kept.
 func (q *replies) load() (open, held int) {
 	q.mu.Lock()
