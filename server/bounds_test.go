@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -77,4 +78,33 @@ func TestWaitingRepliesAreBoundedWithinABatch(t *testing.T) {
 	require.Equal(t, feedFull, state)
 	require.Less(t, used, len(buf))
 	f.queue.abandon()
+}
+// A connection at rest holds no memory of the large requests it once made.
+func TestIdleConnectionKeepsNoLargeRequest(t *testing.T) {
+	s := start(t, nil)
+	live := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	list := "get" + strings.Repeat(" a", 400<<10) + "\n"
+	value := strings.Repeat("v", 900<<10)
+	store := fmt.Sprintf("set k 0 0 %d\n%s\n", len(value), value)
+	const conns = 10
+	before := live()
+	for i := range conns {
+		p := dial(t, s)
+		p.r.Reset(p.nc)
+		if i%2 == 0 {
+			p.send(list)
+			p.expect("END")
+		} else {
+			p.send(store)
+			p.expect("STORED")
+		}
+	}
+	// The peers here have a buffer of a MiB each.
+	require.Less(t, live()-before, int64(conns*(1<<20+256<<10)))
 }

@@ -49,10 +49,10 @@ func (c *conn) serve() {
 		c.srv.stats.bytesRead.Add(uint64(n))
 		if n > 0 {
 			used, state := c.feed(buf[:have])
+			have = copy(buf, buf[used:have])
 			if state == feedClose {
 				return
 			}
-			have = copy(buf, buf[used:have])
 		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
@@ -102,8 +102,11 @@ func (c *conn) bound(inside bool) error {
 // room returns a buffer with room for more: grown by what arrived, never by
 // what was announced, and let go when a large request is done.
 func (c *conn) room(buf []byte, have int) []byte {
-	if have == 0 && len(buf) > keepBuffer {
-		return make([]byte, firstBuffer)
+	if have == 0 {
+		c.session.rest()
+		if len(buf) > keepBuffer {
+			return make([]byte, firstBuffer)
+		}
 	}
 	if want := c.session.want(); len(buf)-have < want && len(buf) < have+want {
 		grown := make([]byte, max(have+want, min(2*len(buf), have+maxGrowth)))

@@ -58,6 +58,12 @@ func newSession(srv *Server, queue *replies) *session {
 // want is how many more bytes are useful to read.
 func (s *session) want() int { return s.parser.Want() }
 
+// rest lets go of the last request: a connection may stay as it is for hours.
+func (s *session) rest() {
+	s.parser.Forget()
+	s.reader.key, s.reader.viewer.key = nil, nil
+}
+
 // swallowing reports whether a refused data block is still coming.
 func (s *session) swallowing() bool { return s.parser.Swallowing() }
 
