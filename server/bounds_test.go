@@ -79,6 +79,7 @@ func TestWaitingRepliesAreBoundedWithinABatch(t *testing.T) {
 	require.Less(t, used, len(buf))
 	f.queue.abandon()
 }
+
 // A connection at rest holds no memory of the large requests it once made.
 func TestIdleConnectionKeepsNoLargeRequest(t *testing.T) {
 	s := start(t, nil)

@@ -41,7 +41,7 @@ func (c *conn) serve() {
 	have := 0
 	defer func() { c.end(buf[:have]) }()
 	for {
-		if err := c.bound(have > 0 || c.session.swallowing()); err != nil {
+		if err := c.bound(have > 0 || c.session.swallowing()); err != nil || c.srv.ctx.Err() != nil {
 			return
 		}
 		n, err := c.nc.Read(buf[have:])
@@ -55,6 +55,9 @@ func (c *conn) serve() {
 			}
 		}
 		if err != nil {
+			if failed := c.queue.failed(); failed != nil {
+				err = failed // that is why it was closed under the read
+			}
 			if !errors.Is(err, io.EOF) {
 				c.log(err)
 			}
@@ -72,6 +75,7 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 		n, state := c.session.feed(buf[used:], at)
 		used += n
 		if err := c.queue.flush(c.session.taken()); err != nil {
+			c.log(err)
 			return used, feedClose
 		}
 		if open, held := c.queue.load(); open > maxOpen || held > 2*maxHeld {
@@ -87,6 +91,13 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 
 // bound sets a deadline for the rest of a request that began, and takes it away
 // between requests. Each read that brings something starts it anew.
+//
+// Stop wakes readers by a deadline in the past, which this may take away again;
+// so whoever is about to read looks after it whether the server stops:
+//
+//	1 The connection is at work. 2 Stop ends its context, then sets the deadline.
+//	3 The connection is done, and takes the deadline away for its next read.
+//	4 Nothing would wake that read.
 func (c *conn) bound(inside bool) error {
 	switch {
 	case inside:
@@ -120,6 +131,9 @@ func (c *conn) room(buf []byte, have int) []byte {
 const maxGrowth = 256 << 10
 
 func (c *conn) log(err error) {
+	if c.srv.ctx.Err() != nil {
+		return // it was the server that ended it
+	}
 	level := slog.LevelDebug
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {

@@ -154,6 +154,9 @@ func (q *replies) write(batch []byte) error {
 		q.mu.Lock()
 		if err != nil {
 			q.err = err
+			// The rest will never come, so the peer must not wait for it, and the
+			// connection's goroutine may be waiting for the peer.
+			_ = q.conn.Close()
 		}
 	}
 	if cap(q.ready) > keepBuffer {
@@ -181,6 +184,13 @@ func (q *replies) send(b []byte) error {
 		b = b[n:]
 	}
 	return nil
+}
+
+// failed returns why replies could not be written, or nil.
+func (q *replies) failed() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err
 }
 
 // crowded reports whether n bytes more would be above what is kept for a peer.

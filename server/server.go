@@ -211,7 +211,6 @@ func (s *Server) Stop(ctx context.Context) error {
 	err := s.owner.Stop(ctx)
 	// Commands that wait for the keeper find the gate closed, and answer.
 	s.cancel()
-	s.working.Wait()
 	// Then connections end: each writes what it has answered and closes.
 	s.mu.Lock()
 	for c := range s.conns {
@@ -230,6 +229,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.mu.Unlock()
 		<-done
 	}
+	s.working.Wait() // only connections begin such work
 	// Last the memory: nobody can look at a value any more.
 	return errors.Join(err, s.cache.Close())
 }
