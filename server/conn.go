@@ -70,9 +70,10 @@ func (c *conn) serve() {
 // feed has the session do all requests that are whole. The session stops early
 // when a lot is to be written, and goes on when it was.
 func (c *conn) feed(buf []byte) (used int, state feedState) {
-	at := c.srv.clock.read()
 	for {
-		n, state := c.session.feed(buf[used:], at)
+		// Read anew after each wait for the peer: an intent begun by the time
+		// before it could have run out when its writer hears of it.
+		n, state := c.session.feed(buf[used:], c.srv.clock.read())
 		used += n
 		if err := c.queue.flush(c.session.taken()); err != nil {
 			c.log(err)
