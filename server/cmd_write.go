@@ -17,7 +17,7 @@ import (
 // appendFailure composes the reply to a command that the owner refused. What
 // the owner says begins with the protocol's own word.
 func appendFailure(dst []byte, err error) []byte {
-	if errors.Is(err, owner.ErrUnavailable) {
+	if errors.Is(err, owner.ErrUnavailable) && !errors.Is(err, owner.ErrPartly) {
 		return protocol.AppendServerError(dst, fmt.Sprintf("%v; nothing was done", err))
 	}
 	return protocol.AppendServerError(dst, err.Error())

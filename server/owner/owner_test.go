@@ -401,3 +401,16 @@ func TestFencesLeaveEpochsForRestarts(t *testing.T) {
 	require.ErrorIs(t, w.Fence(context.Background(), hash, lease.FirstToken(uint32(shard.MaxEpoch-1))), ErrFuture)
 	require.Equal(t, shard.MaxEpoch-MaxLift, k.State(0).Epoch)
 }
+
+// What was done in some shards must not be said to have done nothing.
+func TestBumpInSomeShardsSaysSo(t *testing.T) {
+	w := newOwner(t, newKeeper(4))
+	b := w.shards[2].bucket
+	b.mu.Lock()
+	b.mu.open = false
+	b.mu.Unlock()
+	_, err := w.BumpTag(realTime(), []byte("tag"))
+	require.ErrorIs(t, err, ErrPartly)
+	require.ErrorIs(t, err, ErrUnavailable)
+	require.ErrorIs(t, w.Flush(realTime(), realTime()), ErrPartly)
+}
