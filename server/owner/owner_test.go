@@ -414,3 +414,17 @@ func TestBumpInSomeShardsSaysSo(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnavailable)
 	require.ErrorIs(t, w.Flush(realTime(), realTime()), ErrPartly)
 }
+
+// To look at a key is not to use it.
+func TestInspectMarksNothing(t *testing.T) {
+	w := newOwner(t, newKeeper(1))
+	hash, key := hashOf("k")
+	_, err := w.Put(realTime(), hash, key, lease.Set, lease.Item{Value: []byte("v")})
+	require.NoError(t, err)
+	for range 2 {
+		v, err := w.Inspect(realTime(), hash, key)
+		require.NoError(t, err)
+		require.True(t, v.Found)
+		require.False(t, v.Item.Fetched)
+	}
+}
