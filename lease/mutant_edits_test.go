@@ -83,9 +83,9 @@ var mutantEdits = []mutantEdit{
 		`t.doubtBelow != 0 && (token >= t.doubtBelow || planted("H2: a fence clears the shard's doubt wherever it is"))`,
 	},
 	{
-		"doubt.go", "		t.doubtBelow = max(t.doubtBelow, token+1)\n		return",
+		"doubt.go", "		t.doubtBelow = max(t.doubtBelow, in.token+1)\n		return",
 		`		if !planted("C2: a doubt beyond the memory for doubts is dropped") {
-				t.doubtBelow = max(t.doubtBelow, token+1)
+				t.doubtBelow = max(t.doubtBelow, in.token+1)
 			}
 			return`,
 	},
