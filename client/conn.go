@@ -264,6 +264,10 @@ func (c *conn) readLoop(in *replyReader) {
 func (c *conn) answered(r *protocol.Reply, more bool) (*call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if r.Code == protocol.CodeError && len(r.Text) > 0 {
+		// Said to a connection as such, asked or not: there are too many.
+		return nil, fmt.Errorf("the server refused the connection: %s", r.Text)
+	}
 	if c.mu.inflight.len() == 0 {
 		return nil, fmt.Errorf("%w: a reply without a request", errGarbage)
 	}

@@ -375,6 +375,16 @@ func TestAServerThatIsDownCostsLittle(t *testing.T) {
 	}, 10*time.Second, 5*time.Millisecond)
 }
 
+func TestAServerWithTooManyConnections(t *testing.T) {
+	f := newFake(t)
+	f.on("lg", raw+"ERROR Too many open connections\r\n")
+	c := f.client()
+	_, err := c.GetWithLease(testCtx(t), "k", LeaseOptions{})
+	require.ErrorIs(t, err, ErrUnavailable)
+	require.ErrorContains(t, err, "Too many open connections")
+	require.Nil(t, c.shared.any())
+}
+
 func TestAServerThatHangsUpAtOnceIsNotStormed(t *testing.T) {
 	f := newFake(t)
 	f.on("lg", hangUp)

@@ -94,13 +94,6 @@ type Server struct {
 	log   string
 }
 
-// TB is the part of testing.TB that is needed here.
-type TB interface {
-	Helper()
-	Logf(format string, args ...any)
-	Fatalf(format string, args ...any)
-}
-
 // DSN returns the address of a database of the server.
 func (s *Server) DSN(database string) string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.port, database)

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"strings"
 
+	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
+
 	"github.com/leasecache/leasecache/internal/pgtest"
 )
 
