@@ -15,17 +15,22 @@ func (t *Table) inDoubt(e *entry) bool {
 //	1 W1's intent T1 runs out: doubt. 2 R gets T2, fences at T2 and pauses.
 //	3 W2's intent T3, allowed in doubt, runs out too. 4 R's report arrives and clears the key.
 //	5 R2 gets T4, reads the old row and fills. 6 W2 passes the fence (T2 < T3) and commits.
+//
+// What ran out is in doubt from then on, even if nobody looked since: a fence
+// below which a late timer would find it later has ended it too.
 func (t *Table) Fence(now int64, token Token) (shardCleared bool) {
+	t.Advance(now)
 	for i := len(t.doubted) - 1; i >= 0; i-- {
 		e := t.doubted[i]
 		left := e.doubts[:0]
 		for _, d := range e.doubts {
-			if d >= token {
+			if d.token >= token {
 				left = append(left, d)
 			}
 		}
 		t.doubts -= len(e.doubts) - len(left)
 		t.stats.DoubtsCleared += uint64(len(e.doubts) - len(left))
+		clear(e.doubts[len(left):])
 		e.doubts = left
 		if len(left) == 0 {
 			t.undoubted(i)
@@ -41,16 +46,16 @@ func (t *Table) Fence(now int64, token Token) (shardCleared bool) {
 
 // addDoubt remembers that the writer of an intent may still commit. When there
 // is no memory for another doubt of a key, all of them become the shard's.
-func (t *Table) addDoubt(now int64, e *entry, token Token) {
+func (t *Table) addDoubt(now int64, e *entry, in intent) {
 	if t.doubts >= t.limits.Doubts {
 		t.fold(now, e)
-		t.doubtBelow = max(t.doubtBelow, token+1)
+		t.doubtBelow = max(t.doubtBelow, in.token+1)
 		return
 	}
 	if len(e.doubts) == 0 {
 		t.doubted = append(t.doubted, e)
 	}
-	e.doubts = append(e.doubts, token)
+	e.doubts = append(e.doubts, in)
 	t.doubts++
 }
 
@@ -63,6 +68,7 @@ func (t *Table) fold(now int64, busy *entry) {
 		e := t.doubted[i]
 		t.doubtBelow = max(t.doubtBelow, e.newestDoubt()+1)
 		t.doubts -= len(e.doubts)
+		clear(e.doubts)
 		e.doubts = e.doubts[:0]
 		t.undoubted(i)
 		if e != busy {
@@ -73,9 +79,9 @@ func (t *Table) fold(now int64, busy *entry) {
 }
 
 // dropDoubt forgets one doubt of a key because its own writer came back.
-func (t *Table) dropDoubt(e *entry, token Token) bool {
-	for i, d := range e.doubts {
-		if d != token {
+func (t *Table) dropDoubt(e *entry, same func(*intent) bool) bool {
+	for i := range e.doubts {
+		if !same(&e.doubts[i]) {
 			continue
 		}
 		e.doubts = append(e.doubts[:i], e.doubts[i+1:]...)

@@ -23,7 +23,7 @@ type entry struct {
 	void      Token // newest event that voided a lease, while that is remembered
 	voidUntil int64
 	intents   []intent // open ones, in the order they began
-	doubts    []Token  // fenced intents that ran out, in the order they did
+	doubts    []intent // fenced ones that ran out, in the order they did
 	waiters   []waiter // in the order they arrived
 
 	due    int64 // when something here runs out; 0 is never
@@ -35,8 +35,8 @@ type entry struct {
 
 func (e *entry) newestDoubt() Token {
 	var newest Token
-	for _, d := range e.doubts {
-		newest = max(newest, d)
+	for i := range e.doubts {
+		newest = max(newest, e.doubts[i].token)
 	}
 	return newest
 }

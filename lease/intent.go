@@ -94,15 +94,16 @@ const (
 // End ends a write intent, committed or rolled back: the value is gone either
 // way, and the key opens when no intent and no doubt is left.
 func (t *Table) End(now int64, hash uint64, key []byte, token Token) Outcome {
-	return t.end(now, hash, key, func(in *intent) bool { return in.token == token }, token)
+	return t.end(now, hash, key, func(in *intent) bool { return in.token == token })
 }
 
-// EndNonce is End for an intent whose token its writer never learned.
+// EndNonce is End for an intent whose token its writer never learned. One that
+// is open goes before one of the same nonce that ran out.
 func (t *Table) EndNonce(now int64, hash uint64, key, nonce []byte) Outcome {
-	return t.end(now, hash, key, func(in *intent) bool { return in.nonce == string(nonce) }, 0)
+	return t.end(now, hash, key, func(in *intent) bool { return in.nonce == string(nonce) })
 }
 
-func (t *Table) end(now int64, hash uint64, key []byte, same func(*intent) bool, token Token) Outcome {
+func (t *Table) end(now int64, hash uint64, key []byte, same func(*intent) bool) Outcome {
 	t.tick(now)
 	e := t.settled(now, key)
 	if e != nil {
@@ -114,7 +115,7 @@ func (t *Table) end(now int64, hash uint64, key []byte, same func(*intent) bool,
 				return Ended
 			}
 		}
-		if t.dropDoubt(e, token) {
+		if t.dropDoubt(e, same) {
 			t.voidLease(now, e, t.tokens.Next())
 			t.reconsider(now, e)
 			t.rest(now, e)
@@ -145,7 +146,7 @@ func (t *Table) runOut(now int64, e *entry) {
 		t.countIntent(in.kind, -1)
 		t.stats.IntentsRunOut++
 		if in.kind == Fenced {
-			t.addDoubt(now, e, in.token)
+			t.addDoubt(now, e, in)
 		}
 	}
 	clear(e.intents[len(open):])

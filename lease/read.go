@@ -34,7 +34,7 @@ type Answer struct {
 }
 
 // Reader is told an Answer exactly once, under the key's lock. It must neither
-// block nor call the Table, and keeps nothing of the Answer's slices.
+// block nor call the Table, and keeps neither the Answer nor its slices.
 type Reader interface {
 	// Answer is called before Lease returns, unless Park was.
 	Answer(*Answer)
@@ -71,7 +71,7 @@ func (t *Table) Lease(now int64, hash uint64, key []byte, q Read, r Reader) {
 	e := t.settled(now, key)
 	a, park := t.decide(now, e, hash, key, &q)
 	if !park {
-		r.Answer(&a)
+		t.tell(r, a)
 		return
 	}
 	// Only a live lease makes anyone wait, so there is an entry.
@@ -173,14 +173,20 @@ func (t *Table) grant(now int64, e *entry, hash uint64, key []byte, q *Read, dou
 	return Answer{Kind: Granted, Token: token, For: length, Doubt: doubt}
 }
 
-// lookup returns the item that no tag, floor or flush has made void.
+// lookup returns the item that no tag, floor or flush has made void; a stale
+// copy whose time is over is none.
 func (t *Table) lookup(now int64, hash uint64, key []byte) (Item, bool) {
 	it, ok := t.store.Get(hash, key, now)
-	if ok && t.tags.void(it.Version, it.Tags) {
+	if ok && t.gone(now, &it) {
 		t.store.Delete(hash, key)
 		return Item{}, false
 	}
 	return it, ok
+}
+
+// gone reports whether an item that the store still has is none by the rules.
+func (t *Table) gone(now int64, it *Item) bool {
+	return (it.StaleUntil != 0 && now >= it.StaleUntil) || t.tags.void(it.Version, it.Tags)
 }
 
 // leaseLive reports whether somebody holds a lease that readers should wait

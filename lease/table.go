@@ -55,7 +55,7 @@ type Table struct {
 
 	entries map[string]*entry // keyed by entry.key's own bytes, see enter
 	due     dueHeap           // entries by the time something of theirs runs out
-	leased  entryList         // entries with a lease or the memory of one, oldest grant first
+	leased  entryList         // entries with a lease or the memory of one, about the oldest grant first
 	doubted []*entry          // entries with doubts, in no order that matters
 	free    []*entry          // entries to use again
 
@@ -66,6 +66,10 @@ type Table struct {
 
 	tags  tagTable
 	stats Stats
+
+	// What a reader is being told. It is here because it would otherwise be
+	// allocated for each: nobody keeps it, nor calls the Table meanwhile.
+	answer Answer
 }
 
 // New returns the table of a shard at the start of an epoch.
@@ -110,15 +114,15 @@ func (t *Table) Advance(now int64) {
 // intents, doubts and tags stay; leases end, as their tokens are of the past.
 func (t *Table) Raise(now int64, epoch uint32) {
 	t.tokens.raise(epoch)
-	// The list is walked by its length at the start: those who wait get new
-	// leases, which join it behind.
-	for n := t.leased.len; n > 0; n-- {
-		e := t.leased.head
-		t.leased.remove(e)
+	for e := t.leased.head; e != nil; {
+		next := e.next
 		e.lease, e.void = held{}, 0
-		t.reconsider(now, e)
-		t.rest(now, e)
+		if len(e.waiters) == 0 {
+			t.rest(now, e)
+		}
+		e = next
 	}
+	t.reconsiderAll(now)
 }
 
 // Close answers every waiting reader Unavailable. The table must not be used
@@ -126,7 +130,7 @@ func (t *Table) Raise(now int64, epoch uint32) {
 func (t *Table) Close() {
 	for _, e := range t.due {
 		for _, w := range e.waiters {
-			w.reader.Answer(&Answer{Kind: Unavailable})
+			t.tell(w.reader, Answer{Kind: Unavailable})
 		}
 		t.stats.Parked -= len(e.waiters)
 		e.waiters = nil
@@ -222,10 +226,34 @@ func (t *Table) reconsider(now int64, e *entry) {
 			continue
 		}
 		t.stats.Parked--
-		w.reader.Answer(&a)
+		t.tell(w.reader, a)
 	}
 	clear(e.waiters[len(kept):])
 	e.waiters = kept
+}
+
+func (t *Table) tell(r Reader, a Answer) {
+	t.answer = a
+	r.Answer(&t.answer)
+}
+
+// reconsiderAll is reconsider for every key of the shard. The keys are collected
+// first, as a lease given to one moves it in the list and may drop others:
+//
+//	1 Three keys have leases, for which R1, R2 and R3 wait; there is memory for one.
+//	2 R2 and R3 hang up. 3 All leases end: R1 gets a new one.
+//	4 To make room the two others are dropped, and a walk of the list is past its end.
+func (t *Table) reconsiderAll(now int64) {
+	var waited []*entry
+	for e := t.leased.head; e != nil; e = e.next {
+		if len(e.waiters) > 0 {
+			waited = append(waited, e)
+		}
+	}
+	for _, e := range waited {
+		t.reconsider(now, e)
+		t.rest(now, e)
+	}
 }
 
 // rest puts a key down after a call: what need not be remembered is forgotten,
@@ -249,17 +277,19 @@ func (t *Table) rest(now int64, e *entry) {
 }
 
 // makeRoom drops the oldest leases beyond the limit. A dropped lease rejects
-// its fill; it admits none. Keys with waiting readers are passed over: they are
-// bounded by the connections.
+// its fill; it admits none. Keys with waiting readers, who are bounded by the
+// connections, are passed over and go to the end of the list, so that a few of
+// them cannot keep the rest in memory.
 func (t *Table) makeRoom(now int64, keep *entry) {
 	const look = 16
-	for e, seen := t.leased.head, 0; t.leased.len > t.limits.Leases && e != nil && seen < look; seen++ {
-		next := e.next
-		if e != keep && len(e.waiters) == 0 {
-			e.lease, e.void = held{}, 0
-			t.stats.Dropped++
-			t.rest(now, e)
+	for seen := 0; t.leased.len > t.limits.Leases && seen < look; seen++ {
+		e := t.leased.head
+		if e == keep || len(e.waiters) > 0 {
+			t.leased.pushBack(e)
+			continue
 		}
-		e = next
+		e.lease, e.void = held{}, 0
+		t.stats.Dropped++
+		t.rest(now, e)
 	}
 }

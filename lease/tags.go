@@ -29,7 +29,7 @@ type bump struct {
 }
 
 func newTagTable(limit int) tagTable {
-	return tagTable{max: limit, bumps: make(map[string]*bump)}
+	return tagTable{max: max(limit, 1), bumps: make(map[string]*bump)}
 }
 
 // void reports whether something of this version with these tags was bumped or
@@ -136,12 +136,5 @@ func (t *Table) Flush(now, at int64) {
 func (t *Table) flush(now int64) {
 	t.tags.flushAt = 0
 	t.tags.flushed = t.tokens.Next()
-	for n := t.leased.len; n > 0; n-- {
-		e := t.leased.head
-		t.leased.pushBack(e)
-		if len(e.waiters) > 0 {
-			t.reconsider(now, e)
-			t.rest(now, e)
-		}
-	}
+	t.reconsiderAll(now)
 }

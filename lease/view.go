@@ -112,10 +112,12 @@ func (e *entry) state(now int64) KeyState {
 		LeaseDoubt: e.lease.doubt,
 		Waiting:    len(e.waiters),
 		Void:       e.void,
-		Doubts:     append([]Token(nil), e.doubts...),
 	}
 	if e.lease.token != 0 {
 		s.LeaseLeft = e.lease.deadline - now
+	}
+	for i := range e.doubts {
+		s.Doubts = append(s.Doubts, e.doubts[i].token)
 	}
 	for _, in := range e.intents {
 		s.Intents = append(s.Intents, IntentState{Token: in.token, Kind: in.kind, Left: in.deadline - now})

@@ -14,8 +14,11 @@ func (t *Table) Invalidate(now int64, hash uint64, key []byte, keepStale int64) 
 // dropValue removes a value or, where that is allowed, makes it a stale copy.
 func (t *Table) dropValue(now int64, e *entry, hash uint64, key []byte, keepStale int64) {
 	if keepStale > 0 && !t.barred(e, now) {
-		if it, ok := t.store.Peek(hash, key, now); ok && !t.tags.void(it.Version, it.Tags) {
+		if it, ok := t.store.Peek(hash, key, now); ok && !t.gone(now, &it) {
 			it.StaleUntil = now + keepStale
+			if it.Expires != 0 {
+				it.StaleUntil = min(it.StaleUntil, it.Expires)
+			}
 			t.store.Update(hash, key, it)
 			return
 		}
@@ -56,14 +59,22 @@ const (
 )
 
 // Put is a plain store: it acts as memcached does and voids the key's lease.
-// It stores nothing while the key is quarantined or in doubt. item.Version is
-// ignored: it becomes the token returned, 0 when nothing was stored.
+// While the key is quarantined or in doubt it stores nothing and only
+// invalidates. item.Version is ignored: it becomes the token returned, 0 when
+// nothing was stored.
 //
 // err is the Store's; the old value is gone then and the lease void.
 func (t *Table) Put(now int64, hash uint64, key []byte, mode Mode, item Item) (Token, error) {
 	t.tick(now)
 	e := t.settled(now, key)
 	if t.barred(e, now) {
+		// Its writer wrote something all the same. Schedule, were nothing done:
+		//
+		//	1 k holds v0. 2 Another key's doubt folds into the shard's, which hides v0.
+		//	3 A plain writer writes v1 and sets k: not stored.
+		//	4 The shard is fenced: k shows v0 again.
+		t.store.Delete(hash, key)
+		t.void(now, e)
 		return 0, nil
 	}
 	if mode != Set {

@@ -17,9 +17,9 @@ func (w *Owner) Get(now int64, hash uint64, key []byte, v Viewer) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	it, ok := s.table.Get(now, hash, key)
-	if ok {
-		v.View(&it)
+	var ok bool
+	if s.item, ok = s.table.Get(now, hash, key); ok {
+		v.View(&s.item)
 	}
 	w.unlock(s, now)
 	return ok, nil

@@ -63,6 +63,7 @@ type owned struct {
 	table   *lease.Table
 	noted   single.Note // what the keeper holds for the current epoch
 	raising bool        // somebody is asking the keeper for a higher epoch
+	item    lease.Item  // what a Viewer is shown: an item of its own would cost every hit an allocation
 }
 
 // Options of an Owner. Limits are of one shard.
