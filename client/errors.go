@@ -201,7 +201,8 @@ func RolledBack(err error) error {
 }
 
 // IsRolledBack reports whether err carries the mark of RolledBack, itself or
-// below single wrappings. A mark inside an errors.Join does not count.
+// below single wrappings. A mark inside an errors.Join or an OutcomeUnknownError
+// does not count.
 func IsRolledBack(err error) bool {
 	return inChain(err, func(e error) bool { _, ok := e.(*rolledBackError); return ok })
 }
@@ -211,8 +212,13 @@ func isFenced(err error) bool {
 	return inChain(err, func(e error) bool { _, ok := e.(*FencedError); return ok || e == ErrFenced })
 }
 
+// inChain does not look into an OutcomeUnknownError: what is unknown does not
+// become certain by what was also said.
 func inChain(err error, is func(error) bool) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
+		if _, unknown := err.(*OutcomeUnknownError); unknown {
+			return false
+		}
 		if is(err) {
 			return true
 		}

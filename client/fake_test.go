@@ -14,9 +14,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/leasecache/leasecache/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(exiting{m})
+}
+
+// exiting stops what the tests have started before leaks are looked for.
+type exiting struct{ m *testing.M }
+
+func (e exiting) Run() int { return pgtest.Run(e.m) }
 
 // fake is a server that speaks canned replies. It shares no code with the
 // client: its reading of the wire is its own.

@@ -56,7 +56,8 @@ type Options struct {
 	// NegativeTTL is how long "not there" is remembered [0: it is not].
 	NegativeTTL time.Duration
 
-	// MaxValue is the largest value accepted from the server, in bytes [64 MiB].
+	// MaxValue is the largest value accepted from the server, in bytes [64 MiB, at
+	// least 1 MiB].
 	MaxValue int
 
 	// RequireCache makes Get and GetMulti fail when the cache cannot be reached,
@@ -125,6 +126,7 @@ func (o Options) filled() (Options, error) {
 			return o, fmt.Errorf("%w: %s is longer than %v", ErrInvalid, name, maxLength)
 		}
 	}
+	o.MaxValue = max(o.MaxValue, 1<<20)
 	if o.Dial == nil {
 		o.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
 			var d net.Dialer

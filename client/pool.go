@@ -192,6 +192,9 @@ func (pl *place) dial(p *pool) {
 		err = ErrClosed
 	}
 	if err != nil {
+		if isContextEnd(err) { // that of the dial, not of anybody who waits for it
+			err = fmt.Errorf("connect: %v", err)
+		}
 		p.stats.dialErrors.Add(1)
 		if pl.mu.fails == 0 {
 			p.o.Logger.Warn("leasecache: cannot connect", "addr", p.o.Addr, "err", err)

@@ -16,6 +16,7 @@ func TestHole_A9_JoinersAfterTheVoid(t *testing.T)          { script(t) }
 func TestHole_B1_HitDuringTheWrite(t *testing.T)            { script(t) }
 func TestHole_B3_WriterDiesAfterTheCommit(t *testing.T)     { script(t) }
 func TestHole_B6_PausedWriter(t *testing.T)                 { script(t) }
+func TestHole_B7_EndOfNobodysIntent(t *testing.T)           { script(t) }
 func TestHole_B7_TwoWriters(t *testing.T)                   { script(t) }
 func TestHole_B8_InvalidateDoesNotStore(t *testing.T)       { script(t) }
 func TestHole_C12_TokenOfAFormerOwner(t *testing.T)         { script(t) }

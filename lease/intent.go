@@ -98,9 +98,10 @@ func (t *Table) End(now int64, hash uint64, key []byte, token Token) Outcome {
 }
 
 // EndNonce is End for an intent whose token its writer never learned. One that
-// is open goes before one of the same nonce that ran out.
+// is open goes before one of the same nonce that ran out. No nonce names no
+// intent, in particular none that was begun without one.
 func (t *Table) EndNonce(now int64, hash uint64, key, nonce []byte) Outcome {
-	return t.end(now, hash, key, func(in *intent) bool { return in.nonce == string(nonce) })
+	return t.end(now, hash, key, func(in *intent) bool { return len(nonce) > 0 && in.nonce == string(nonce) })
 }
 
 func (t *Table) end(now int64, hash uint64, key []byte, same func(*intent) bool) Outcome {

@@ -32,6 +32,10 @@ var mutantEdits = []mutantEdit{
 		`len(nonce) > 0 && !planted("U1: a nonce is not looked for") {`,
 	},
 	{
+		"intent.go", "len(nonce) > 0 && in.nonce == string(nonce)",
+		`(len(nonce) > 0 || planted("B7: an empty nonce names an intent")) && in.nonce == string(nonce)`,
+	},
+	{
 		"intent.go", "if in.kind != kind || in.length != length {",
 		`if (in.kind != kind || in.length != length) && !planted("R11: a nonce with other flags is taken") {`,
 	},
@@ -79,9 +83,9 @@ var mutantEdits = []mutantEdit{
 		`t.doubtBelow != 0 && (token >= t.doubtBelow || planted("H2: a fence clears the shard's doubt wherever it is"))`,
 	},
 	{
-		"doubt.go", "		t.doubtBelow = max(t.doubtBelow, token+1)\n		return",
+		"doubt.go", "		t.doubtBelow = max(t.doubtBelow, in.token+1)\n		return",
 		`		if !planted("C2: a doubt beyond the memory for doubts is dropped") {
-				t.doubtBelow = max(t.doubtBelow, token+1)
+				t.doubtBelow = max(t.doubtBelow, in.token+1)
 			}
 			return`,
 	},
@@ -215,6 +219,15 @@ var mutantEdits = []mutantEdit{
 			e.lease, e.void = held{}, 0
 		}
 		if len(e.waiters) == 0 {`},
+	{"doubt.go", "	t.Advance(now)\n", `	if !planted("a fence passes over what ran out unseen") {
+		t.Advance(now)
+	}
+	`},
+	{"table.go", "			t.leased.pushBack(e)\n", `			if planted("a few waiting readers keep every lease") {
+				break
+			}
+			t.leased.pushBack(e)
+	`},
 	{"table.go", "t.leased.len > t.limits.Leases && seen < look", `t.leased.len > t.limits.Leases && seen < look && !planted("the memory of leases has no end")`},
 	{"intent.go", "if t.intents >= t.limits.Intents {", `if t.intents >= t.limits.Intents && !planted("C2: the memory of intents has no end") {`},
 }

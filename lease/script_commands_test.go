@@ -274,15 +274,17 @@ func (w *world) lw(key []byte, a *args) (string, error) {
 	return fmt.Sprintf("HD %s e=%s", show(token), dur(left)), nil
 }
 
-// end is lc, or la: that also gives leases back.
+// end is lc, or la, which takes a nonce where it has no token, and also gives
+// leases back.
 func (w *world) end(key []byte, a *args) string {
-	if nonce := a.value("nonce"); nonce != "" {
-		return showOutcome(w.table.EndNonce(w.now, 0, key, []byte(nonce)))
-	}
-	if a.cmd == "la" && w.table.GiveBack(w.now, 0, key, token(a.word(1))) {
+	t := token(a.word(1))
+	switch {
+	case a.cmd == "la" && t == 0:
+		return showOutcome(w.table.EndNonce(w.now, 0, key, []byte(a.value("nonce"))))
+	case a.cmd == "la" && w.table.GiveBack(w.now, 0, key, t):
 		return "HD, the lease is back"
 	}
-	return showOutcome(w.table.End(w.now, 0, key, token(a.word(1))))
+	return showOutcome(w.table.End(w.now, 0, key, t))
 }
 
 func showOutcome(o Outcome) string {

@@ -22,20 +22,20 @@ func TestPipeline(t *testing.T) {
 func TestClose(t *testing.T) {
 	long := strings.Repeat("x", 2049)
 	for in, want := range map[string]CloseReason{
-		"\x80\x0b":                          CloseBinary,
-		"GET / HTTP/1.1\r\n":                CloseHTTP,
-		"GET /\r\n":                         CloseHTTP,
-		"GET /status\n":                     CloseHTTP,
-		"POST\r\n":                          CloseHTTP,
-		"POST /a HTTP/1.0\r\n":              CloseHTTP,
-		"PUT /a/b HTTP/1.1\r\n":             CloseHTTP,
-		"DELETE HTTP/1.1\r\n":               CloseHTTP,
-		"PRI * HTTP/2.0\r\n":                CloseHTTP,
-		"CONNECT host:443 HTTP/1.1\r\n":     CloseHTTP,
-		"Host: localhost\r\n":               CloseHTTP,
-		"version\r\nGET / HTTP/1.1\r\n":     CloseHTTP,
-		"set " + long + " 0 0 1\r\n":        CloseTooLong,
-		"ls " + long + " 1 L1\r\n":          CloseTooLong,
+		"\x80\x0b":                      CloseBinary,
+		"GET / HTTP/1.1\r\n":            CloseHTTP,
+		"GET /\r\n":                     CloseHTTP,
+		"GET /status\n":                 CloseHTTP,
+		"POST\r\n":                      CloseHTTP,
+		"POST /a HTTP/1.0\r\n":          CloseHTTP,
+		"PUT /a/b HTTP/1.1\r\n":         CloseHTTP,
+		"DELETE HTTP/1.1\r\n":           CloseHTTP,
+		"PRI * HTTP/2.0\r\n":            CloseHTTP,
+		"CONNECT host:443 HTTP/1.1\r\n": CloseHTTP,
+		"Host: localhost\r\n":           CloseHTTP,
+		"version\r\nGET / HTTP/1.1\r\n": CloseHTTP,
+		"set " + long + " 0 0 1\r\n":    CloseTooLong,
+		"ls " + long + " 1 L1\r\n":      CloseTooLong,
 	} {
 		l := Limits{MaxGetLine: 6000}
 		out, _ := stream(t, l, []byte(in))
