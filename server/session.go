@@ -216,8 +216,12 @@ func (s *session) bad(req *protocol.Request) {
 }
 
 // fail answers a request that could not be served. The owner's errors begin
-// with the word that the protocol asks for, and say that nothing was done.
+// with the word that the protocol asks for, and say that nothing was done. As in
+// memcached noreply hides errors, too: who sent it reads no reply, and would take
+// the line for the answer to its next command.
 func (s *session) fail(req *protocol.Request, err error) {
 	s.count(req.Verb, outcomeUnavailable)
-	s.out = appendFailure(s.out, err)
+	if !req.NoReply {
+		s.out = appendFailure(s.out, err)
+	}
 }
