@@ -109,3 +109,18 @@ func TestIdleConnectionKeepsNoLargeRequest(t *testing.T) {
 	// The peers here have a buffer of a MiB each.
 	require.Less(t, live()-before, int64(conns*(1<<20+256<<10)))
 }
+
+// All the memory is for values however few shards there are: a partition of the
+// store that no shard is dealt to would lie idle.
+func TestFewShardsUseAllMemory(t *testing.T) {
+	s := start(t, func(c *Config) { c.Memory, c.MaxItem = 256<<20, 64<<10 }) // 16 shards
+	p := dial(t, s)
+	value := strings.Repeat("v", 32<<10)
+	const items = 200 << 20 / (32 << 10)
+	for i := range items {
+		p.send(fmt.Sprintf("set k%d 0 0 %d noreply\n%s\n", i, len(value), value))
+	}
+	p.send("mn\n")
+	p.expect("MN")
+	require.Less(t, s.cache.Stats().Evictions, uint64(items/10))
+}

@@ -88,7 +88,11 @@ type Server struct {
 func New(cfg Config) (*Server, error) {
 	cfg.fill()
 	leaseShare := cfg.Memory / leaseShareOf
-	cache, err := memory.New(memory.Options{Bytes: cfg.Memory - leaseShare, MaxItem: cfg.MaxItem})
+	cache, err := memory.New(memory.Options{
+		Bytes:         cfg.Memory - leaseShare,
+		MaxItem:       cfg.MaxItem,
+		MaxPartitions: int(cfg.Keeper.Shards()), // a shard is in one of them
+	})
 	if err != nil {
 		return nil, err
 	}
