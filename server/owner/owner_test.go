@@ -351,7 +351,8 @@ func TestTagsReachEveryShard(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, lease.Hit, read(t, w, string(key), lease.Read{Peek: true}).now(t).Kind)
 	}
-	_, err := w.BumpTag(now, []byte("x"))
+	_, risen, err := w.BumpTag(now, []byte("x"))
+	require.Zero(t, risen)
 	require.NoError(t, err)
 	for i := range 100 {
 		require.Equal(t, lease.Empty, read(t, w, fmt.Sprintf("k%d", i), lease.Read{Peek: true}).now(t).Kind)
