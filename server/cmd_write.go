@@ -88,8 +88,7 @@ func (srv *Server) appendIntent(dst []byte, e *protocol.Echo, token lease.Token,
 // later has a command finished by a goroutine of its own, while the
 // connection's next requests are executed.
 func (s *session) later(work func(context.Context) []byte) {
-	slot := s.queue.reserve(s.out, nil)
-	s.out = s.out[:0]
+	slot := s.reserve(nil)
 	srv := s.srv
 	srv.working.Add(1)
 	go func() {

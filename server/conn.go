@@ -41,7 +41,7 @@ func (c *conn) serve() {
 	have := 0
 	defer func() { c.end(buf[:have]) }()
 	for {
-		if err := c.bound(have > 0 || c.session.swallowing()); err != nil {
+		if err := c.bound(have > 0 || c.session.swallowing()); err != nil || c.srv.ctx.Err() != nil {
 			return
 		}
 		n, err := c.nc.Read(buf[have:])
@@ -49,12 +49,15 @@ func (c *conn) serve() {
 		c.srv.stats.bytesRead.Add(uint64(n))
 		if n > 0 {
 			used, state := c.feed(buf[:have])
+			have = copy(buf, buf[used:have])
 			if state == feedClose {
 				return
 			}
-			have = copy(buf, buf[used:have])
 		}
 		if err != nil {
+			if failed := c.queue.failed(); failed != nil {
+				err = failed // that is why it was closed under the read
+			}
 			if !errors.Is(err, io.EOF) {
 				c.log(err)
 			}
@@ -67,11 +70,13 @@ func (c *conn) serve() {
 // feed has the session do all requests that are whole. The session stops early
 // when a lot is to be written, and goes on when it was.
 func (c *conn) feed(buf []byte) (used int, state feedState) {
-	at := c.srv.clock.read()
 	for {
-		n, state := c.session.feed(buf[used:], at)
+		// Read anew after each wait for the peer: an intent begun by the time
+		// before it could have run out when its writer hears of it.
+		n, state := c.session.feed(buf[used:], c.srv.clock.read())
 		used += n
 		if err := c.queue.flush(c.session.taken()); err != nil {
+			c.log(err)
 			return used, feedClose
 		}
 		if open, held := c.queue.load(); open > maxOpen || held > 2*maxHeld {
@@ -87,6 +92,13 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 
 // bound sets a deadline for the rest of a request that began, and takes it away
 // between requests. Each read that brings something starts it anew.
+//
+// Stop wakes readers by a deadline in the past, which this may take away again;
+// so whoever is about to read looks after it whether the server stops:
+//
+//	1 The connection is at work. 2 Stop ends its context, then sets the deadline.
+//	3 The connection is done, and takes the deadline away for its next read.
+//	4 Nothing would wake that read.
 func (c *conn) bound(inside bool) error {
 	switch {
 	case inside:
@@ -102,8 +114,11 @@ func (c *conn) bound(inside bool) error {
 // room returns a buffer with room for more: grown by what arrived, never by
 // what was announced, and let go when a large request is done.
 func (c *conn) room(buf []byte, have int) []byte {
-	if have == 0 && len(buf) > keepBuffer {
-		return make([]byte, firstBuffer)
+	if have == 0 {
+		c.session.rest()
+		if len(buf) > keepBuffer {
+			return make([]byte, firstBuffer)
+		}
 	}
 	if want := c.session.want(); len(buf)-have < want && len(buf) < have+want {
 		grown := make([]byte, max(have+want, min(2*len(buf), have+maxGrowth)))
@@ -117,6 +132,9 @@ func (c *conn) room(buf []byte, have int) []byte {
 const maxGrowth = 256 << 10
 
 func (c *conn) log(err error) {
+	if c.srv.ctx.Err() != nil {
+		return // it was the server that ended it
+	}
 	level := slog.LevelDebug
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {

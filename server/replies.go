@@ -35,6 +35,9 @@ type replies struct {
 	err         error // of the first write that failed: nothing is written after it
 }
 
+// givenUp is the reply to a read whose peer sends no more.
+const givenUp = "SERVER_ERROR unavailable: the connection was closed during the wait; nothing was done\r\n"
+
 // slot is a place in the order of replies.
 type slot struct {
 	queue  *replies
@@ -151,6 +154,9 @@ func (q *replies) write(batch []byte) error {
 		q.mu.Lock()
 		if err != nil {
 			q.err = err
+			// The rest will never come, so the peer must not wait for it, and the
+			// connection's goroutine may be waiting for the peer.
+			_ = q.conn.Close()
 		}
 	}
 	if cap(q.ready) > keepBuffer {
@@ -180,6 +186,20 @@ func (q *replies) send(b []byte) error {
 	return nil
 }
 
+// failed returns why replies could not be written, or nil.
+func (q *replies) failed() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err
+}
+
+// crowded reports whether n bytes more would be above what is kept for a peer.
+func (q *replies) crowded(n int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.held+len(q.ready)+n > q.maxHeld
+}
+
 // load tells how many replies wait and how many bytes are kept.
 func (q *replies) load() (open, held int) {
 	q.mu.Lock()
@@ -188,7 +208,7 @@ func (q *replies) load() (open, held int) {
 }
 
 // finish ends the queue once the peer sends no more: who waits for another's
-// fill hung up and is told nothing; what is being worked on gets a little time;
+// fill hung up and gets no lease; what is being worked on gets a little time;
 // then everything that is ready is written.
 func (q *replies) finish(patience time.Duration) {
 	q.abandon()
@@ -207,7 +227,11 @@ func (q *replies) finish(patience time.Duration) {
 	}
 }
 
-// abandon withdraws the replies of readers who wait for another's fill.
+// abandon gives up the reads that wait for another's fill. Each is told so in
+// its place, as the peer may have closed its own side only:
+//
+//	1 P sends `lg a v w60000`, `lg b v`, and half-closes. 2 The wait for a is given up.
+//	3 Were nothing said of a, P would take b's value, the first that comes, for a's.
 func (q *replies) abandon() {
 	q.mu.Lock()
 	var waiting []*slot
@@ -219,6 +243,6 @@ func (q *replies) abandon() {
 	q.mu.Unlock()
 	for _, s := range waiting {
 		s.cancel()
-		s.fill(nil)
+		s.fill([]byte(givenUp))
 	}
 }

@@ -91,7 +91,11 @@ type Server struct {
 func New(cfg Config) (*Server, error) {
 	cfg.fill()
 	leaseShare := cfg.Memory / leaseShareOf
-	cache, err := memory.New(memory.Options{Bytes: cfg.Memory - leaseShare, MaxItem: cfg.MaxItem})
+	cache, err := memory.New(memory.Options{
+		Bytes:         cfg.Memory - leaseShare,
+		MaxItem:       cfg.MaxItem,
+		MaxPartitions: int(cfg.Keeper.Shards()), // a shard is in one of them
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +222,6 @@ func (s *Server) Stop(ctx context.Context) error {
 	err := s.owner.Stop(ctx)
 	// Commands that wait for the keeper find the gate closed, and answer.
 	s.cancel()
-	s.working.Wait()
 	// Then connections end: each writes what it has answered and closes.
 	s.mu.Lock()
 	for c := range s.conns {
@@ -237,6 +240,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.mu.Unlock()
 		<-done
 	}
+	s.working.Wait() // only connections begin such work
 	// Last the memory: nobody can look at a value any more.
 	return errors.Join(err, s.cache.Close())
 }

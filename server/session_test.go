@@ -105,3 +105,14 @@ func BenchmarkSession(b *testing.B) {
 		}
 	})
 }
+
+// noreply hides errors as well. A client that sent it reads no reply, and would
+// take the error for the answer to its next command, and so on for ever.
+func TestNoReplyHidesErrors(t *testing.T) {
+	f := newFed(t)
+	require.NoError(t, f.owner.Stop(t.Context()))
+	for _, request := range []string{"set k 0 0 1 noreply\r\nx\r\n", "delete k noreply\r\n", "touch k 1 noreply\r\n", "flush_all noreply\r\n", "set k 0 0 2000000 noreply\r\n" + string(make([]byte, 2000000)) + "\r\n"} {
+		require.Empty(t, string(f.do([]byte(request))), "%.30q", request)
+	}
+	require.Contains(t, string(f.do([]byte("get k\r\n"))), "SERVER_ERROR unavailable")
+}

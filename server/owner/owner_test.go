@@ -26,6 +26,7 @@ type keeper struct {
 	fenced []uint64
 	notes  int
 	noteFn func(shard.ID, shard.Epoch) error // before a note counts
+	late   bool                              // a raise is done, but after its caller gave up
 }
 
 func newKeeper(shards int) *keeper {
@@ -70,6 +71,9 @@ func (k *keeper) Raise(_ context.Context, s shard.ID, from, atLeast shard.Epoch)
 		return 0, single.ErrStale
 	}
 	k.states[s].Epoch = max(from+1, atLeast)
+	if k.late {
+		return 0, context.DeadlineExceeded
+	}
 	return k.states[s].Epoch, nil
 }
 
@@ -356,5 +360,72 @@ func TestTagsReachEveryShard(t *testing.T) {
 	require.NoError(t, err)
 	for i := range 100 {
 		require.Equal(t, lease.Empty, read(t, w, fmt.Sprintf("k%d", i), lease.Read{Peek: true}).now(t).Kind)
+	}
+}
+
+// A raise whose caller gave up may be done all the same, and is then durable:
+//
+//	1 `lf` above the shard's last token asks for epoch 10; the disk is slow.
+//	2 The caller's time is up: SERVER_ERROR. 3 The keeper writes epoch 10.
+//	4 Were the table to stay at 5, every note and every further raise would be
+//	  refused as stale, until a restart.
+func TestRaiseThatCameLateIsTaken(t *testing.T) {
+	old := lease.FirstToken(9) + 77
+	t.Run("by the next raise", func(t *testing.T) {
+		k := newKeeper(1)
+		w := newOwner(t, k)
+		hash, _ := hashOf("k")
+		k.late = true
+		require.NoError(t, w.Fence(context.Background(), hash, old))
+		require.Equal(t, shard.Epoch(10), k.State(0).Epoch)
+	})
+	t.Run("by the next note", func(t *testing.T) {
+		k := newKeeper(1)
+		w := newOwner(t, k)
+		hash, key := hashOf("k")
+		_, err := k.Raise(context.Background(), 0, 5, 10)
+		require.NoError(t, err)
+		require.NoError(t, w.Note(context.Background(), hash, fencedIntent))
+		token, _, err := w.Begin(realTime(), hash, key, fencedIntent)
+		require.NoError(t, err)
+		require.EqualValues(t, 10, token.Epoch())
+	})
+}
+
+// Reported fences cannot use up the epochs: a node without one left could not
+// start again.
+func TestFencesLeaveEpochsForRestarts(t *testing.T) {
+	k := newKeeper(1)
+	k.states[0].Epoch = shard.MaxEpoch - MaxLift
+	w := newOwner(t, k)
+	hash, _ := hashOf("k")
+	require.ErrorIs(t, w.Fence(context.Background(), hash, lease.FirstToken(uint32(shard.MaxEpoch-1))), ErrFuture)
+	require.Equal(t, shard.MaxEpoch-MaxLift, k.State(0).Epoch)
+}
+
+// What was done in some shards must not be said to have done nothing.
+func TestBumpInSomeShardsSaysSo(t *testing.T) {
+	w := newOwner(t, newKeeper(4))
+	b := w.shards[2].bucket
+	b.mu.Lock()
+	b.mu.open = false
+	b.mu.Unlock()
+	_, _, err := w.BumpTag(realTime(), []byte("tag"))
+	require.ErrorIs(t, err, ErrPartial)
+	require.ErrorIs(t, err, ErrUnavailable)
+	require.ErrorIs(t, w.Flush(realTime(), realTime()), ErrPartial)
+}
+
+// To look at a key is not to use it.
+func TestInspectMarksNothing(t *testing.T) {
+	w := newOwner(t, newKeeper(1))
+	hash, key := hashOf("k")
+	_, err := w.Put(realTime(), hash, key, lease.Set, lease.Item{Value: []byte("v")})
+	require.NoError(t, err)
+	for range 2 {
+		v, err := w.Inspect(realTime(), hash, key)
+		require.NoError(t, err)
+		require.True(t, v.Found)
+		require.False(t, v.Item.Fetched)
 	}
 }

@@ -14,7 +14,8 @@ var ErrPartial = errors.New("done in part, repeat it")
 
 // BumpTag makes void, in every shard, what has the tag. The token is of the
 // tag's own shard. risen is in how many shards an older bump had to be
-// forgotten for it, which voids all tagged values from before that one.
+// forgotten for it, which voids all tagged values from before that one. Errors
+// wrap ErrUnavailable, and ErrPartial if it is done in some shards.
 func (w *Owner) BumpTag(now int64, tag []byte) (own lease.Token, risen int, err error) {
 	home := shard.Of(tag, uint32(len(w.shards)))
 	err = w.each(now, func(s *owned) {
@@ -31,6 +32,7 @@ func (w *Owner) BumpTag(now int64, tag []byte) (own lease.Token, risen int, err 
 }
 
 // Flush makes void, in every shard, every value, now or at a later time.
+// Errors are those of BumpTag.
 func (w *Owner) Flush(now, at int64) error {
 	return w.each(now, func(s *owned) { s.table.Flush(now, at) })
 }
