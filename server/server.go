@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leasecache/leasecache/internal/storage/memory"
@@ -70,6 +71,8 @@ type Server struct {
 	owner    *owner.Owner
 	listener net.Listener
 	stats    counters
+
+	floorWarned atomic.Int64 // when a rising tag floor was last logged
 
 	ctx    context.Context // ends when the server stops
 	cancel context.CancelFunc
@@ -128,17 +131,21 @@ func New(cfg Config) (*Server, error) {
 // sixteenth. It is not reserved in the store, so it is taken off its budget.
 const leaseShareOf = 16
 
-// leaseLimits divides the memory for lease state among the shards. A key with a
-// lease takes about 256 bytes here; half of the share is for leases, the rest
-// for intents, doubts and tags.
+// leaseLimits divides the memory for lease state among the shards. Of a shard's
+// part three eighths are for leases and as much for tags, an eighth each for
+// intents and for doubts. What one of them takes, with its key and its place in
+// the tables, is measured by TestLeaseStateKeepsItsMemory.
 func leaseLimits(bytes int64, shards uint32) lease.Limits {
-	const perKey, least = 256, 32
+	const (
+		perLease, perIntent, perTag = 384, 512, 192
+		least                       = 32
+	)
+	each := int(bytes / int64(shards))
 	l := lease.DefaultLimits()
-	each := int(bytes / int64(shards) / perKey)
-	l.Leases = max(least, each/2)
-	l.Intents = max(least, each/8)
-	l.Doubts = max(least, each/8)
-	l.Tags = max(least, each/4)
+	l.Leases = max(least, each*3/8/perLease)
+	l.Intents = max(least, each/8/perIntent)
+	l.Doubts = max(least, each/8/perIntent)
+	l.Tags = max(least, each*3/8/perTag)
 	return l
 }
 

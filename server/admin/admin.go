@@ -19,6 +19,7 @@ import (
 
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/server/admin/api"
+	"github.com/leasecache/leasecache/server/owner"
 )
 
 // Server serves a node's admin port.
@@ -131,3 +132,7 @@ func (s *Server) json(f func(*http.Request) (any, error)) http.HandlerFunc {
 		}
 	}
 }
+
+func isUnavailable(err error) bool { return errors.Is(err, owner.ErrUnavailable) }
+
+func millis(ns int64) int64 { return (ns + int64(time.Millisecond) - 1) / int64(time.Millisecond) }

@@ -355,7 +355,8 @@ func TestTagsReachEveryShard(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, lease.Hit, read(t, w, string(key), lease.Read{Peek: true}).now(t).Kind)
 	}
-	_, err := w.BumpTag(now, []byte("x"))
+	_, risen, err := w.BumpTag(now, []byte("x"))
+	require.Zero(t, risen)
 	require.NoError(t, err)
 	for i := range 100 {
 		require.Equal(t, lease.Empty, read(t, w, fmt.Sprintf("k%d", i), lease.Read{Peek: true}).now(t).Kind)
@@ -409,10 +410,10 @@ func TestBumpInSomeShardsSaysSo(t *testing.T) {
 	b.mu.Lock()
 	b.mu.open = false
 	b.mu.Unlock()
-	_, err := w.BumpTag(realTime(), []byte("tag"))
-	require.ErrorIs(t, err, ErrPartly)
+	_, _, err := w.BumpTag(realTime(), []byte("tag"))
+	require.ErrorIs(t, err, ErrPartial)
 	require.ErrorIs(t, err, ErrUnavailable)
-	require.ErrorIs(t, w.Flush(realTime(), realTime()), ErrPartly)
+	require.ErrorIs(t, w.Flush(realTime(), realTime()), ErrPartial)
 }
 
 // To look at a key is not to use it.

@@ -8,18 +8,27 @@ import (
 	"github.com/leasecache/leasecache/shard"
 )
 
+// ErrPartial says that what concerns every shard was done in some of them only;
+// repeating it is safe. It comes with ErrUnavailable.
+var ErrPartial = errors.New("done in part, repeat it")
+
 // BumpTag makes void, in every shard, what has the tag. The token is of the
-// tag's own shard. Errors wrap ErrUnavailable, and ErrPartly if it is done in some shards.
-func (w *Owner) BumpTag(now int64, tag []byte) (lease.Token, error) {
-	var own lease.Token
+// tag's own shard. risen is in how many shards an older bump had to be
+// forgotten for it, which voids all tagged values from before that one. Errors
+// wrap ErrUnavailable, and ErrPartial if it is done in some shards.
+func (w *Owner) BumpTag(now int64, tag []byte) (own lease.Token, risen int, err error) {
 	home := shard.Of(tag, uint32(len(w.shards)))
-	err := w.each(now, func(s *owned) {
+	err = w.each(now, func(s *owned) {
+		floor := s.table.TagFloor()
 		token := s.table.BumpTag(now, tag)
 		if s.id == home {
 			own = token
 		}
+		if s.table.TagFloor() != floor {
+			risen++
+		}
 	})
-	return own, err
+	return own, risen, err
 }
 
 // Flush makes void, in every shard, every value, now or at a later time.
@@ -28,16 +37,12 @@ func (w *Owner) Flush(now, at int64) error {
 	return w.each(now, func(s *owned) { s.table.Flush(now, at) })
 }
 
-// ErrPartly says that a command for all shards had its effect in some of them.
-// Repeating it is safe.
-var ErrPartly = errors.New("it was done in some shards only and may be repeated")
-
 // each has every shard do something, one lock after another.
 func (w *Owner) each(now int64, f func(*owned)) error {
 	for i := range w.shards {
 		s, err := w.lock(uint64(i)) // a hash below the count is its own shard
 		if err != nil && i > 0 {
-			return fmt.Errorf("%w; %w", err, ErrPartly)
+			return fmt.Errorf("%w; %w: %d of %d shards", err, ErrPartial, i, len(w.shards))
 		}
 		if err != nil {
 			return err
