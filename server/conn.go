@@ -28,7 +28,8 @@ type conn struct {
 
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{srv: s, nc: nc}
-	c.queue = newReplies(nc, s.cfg.StallTimeout, maxHeld, &s.stats.bytesWritten)
+	held := max(maxHeld, s.cfg.MaxItem) // one value is never too much
+	c.queue = newReplies(nc, s.cfg.StallTimeout, held, &s.stats.bytesWritten)
 	c.session = newSession(s, c.queue)
 	c.session.closed = c.refused
 	return c
@@ -79,7 +80,7 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 			c.log(err)
 			return used, feedClose
 		}
-		if open, held := c.queue.load(); open > maxOpen || held > 2*maxHeld {
+		if open, held := c.queue.load(); open > maxOpen || held > 2*c.queue.maxHeld {
 			c.srv.log.Warn("connection closed: too many replies wait on it",
 				"peer", c.nc.RemoteAddr(), "waiting", open, "bytes", held)
 			return used, feedClose
@@ -121,14 +122,15 @@ func (c *conn) room(buf []byte, have int) []byte {
 		}
 	}
 	if want := c.session.want(); len(buf)-have < want && len(buf) < have+want {
-		grown := make([]byte, max(have+want, min(2*len(buf), have+maxGrowth)))
+		grown := make([]byte, max(have+want, min(2*len(buf), have+max(maxGrowth, have/4))))
 		copy(grown, buf[:have])
 		return grown
 	}
 	return buf
 }
 
-// maxGrowth is the most that a buffer grows beyond what it holds.
+// maxGrowth is the most that a buffer grows beyond what it holds, or a quarter of
+// that: by steps that do not grow, a large value would be copied over and over.
 const maxGrowth = 256 << 10
 
 func (c *conn) log(err error) {

@@ -193,8 +193,13 @@ func (q *replies) failed() error {
 	return q.err
 }
 
-// crowded reports whether n bytes more would be above what is kept for a peer.
+// crowded reports whether n bytes more would be above what is kept for a peer. A
+// few never are: there are at most maxOpen replies of that kind.
 func (q *replies) crowded(n int) bool {
+	const few = 4 << 10
+	if n <= few {
+		return false
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.held+len(q.ready)+n > q.maxHeld
