@@ -1,0 +1,211 @@
+package difftest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// A Pair is a reference and a server that is compared with it, on a connection
+// each. It is for one goroutine; several pairs may stand before the same servers.
+type Pair struct {
+	Expected []Difference
+	Timed    bool // for rounds of GenerateTimed
+	ref      conn
+	ours     conn
+	Count    Count
+}
+
+// NewPair pairs the servers at two addresses.
+func NewPair(ref, ours string, expected []Difference) *Pair {
+	return &Pair{ref: conn{addr: ref}, ours: conn{addr: ours}, Expected: expected, Count: Count{Excused: map[string]int{}}}
+}
+
+// Close gives up both connections.
+func (p *Pair) Close() { p.ref.close(); p.ours.close() }
+
+// Count is what was done.
+type Count struct {
+	Rounds, Steps, Bytes int
+	Silent               []string // steps after which a server waited, unforeseen
+	Cut                  int      // rounds that an expected difference ended early
+	Excused              map[string]int
+}
+
+// prefixes numbers the runs of rounds, so that no two share keys.
+var prefixes atomic.Int64
+
+func newPrefix() string {
+	s := strconv.FormatInt(prefixes.Add(1), 36)
+	return strings.Repeat("0", prefixLen-1-len(s)) + s + ":"
+}
+
+// A run is one pass of a round.
+type run struct {
+	p      *Pair
+	prefix string
+	ref    env
+	ours   env
+	names  *naming
+	log    []exchanged // what was said, for the script
+}
+
+type exchanged struct {
+	step    *Step
+	sent    string // as the reference got it
+	now     time.Time
+	ref     []unit
+	refSaid reply
+	ours    []unit
+	said    reply
+}
+
+// play runs steps on fresh keys and stops at the first unexpected finding, or where
+// an expected one parts the servers.
+func (p *Pair) play(steps []Step) (*Finding, *run, error) {
+	r := &run{p: p, prefix: newPrefix(), names: newNaming()}
+	r.names.anyAge = p.Timed
+	r.ref.prefix, r.ours.prefix = r.prefix, r.prefix
+	defer r.forget()
+	for i := range steps {
+		f, err := r.step(&steps[i])
+		if err != nil {
+			return nil, r, err
+		}
+		if f == nil {
+			continue
+		}
+		if f.prior = steps[:i]; len(steps[i].Lines) > 1 {
+			// Which line of several it was is not to be seen from outside.
+			return f, r, nil
+		}
+		d := expect(p.Expected, f)
+		if d == nil {
+			return f, r, nil
+		}
+		p.Count.Excused[d.Name]++
+		if !d.Harmless {
+			p.Count.Cut++
+			return nil, r, nil
+		}
+	}
+	return nil, r, nil
+}
+
+func (r *run) step(s *Step) (*Finding, error) {
+	time.Sleep(s.Sleep)
+	now := time.Now()
+	r.ref.now, r.ours.now = now, now
+	template := s.text()
+	sent, ours := r.ref.render(template), r.ours.render(template)
+	x := exchanged{step: s, sent: template, now: now}
+	type answer struct {
+		said reply
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		said, err := r.p.ours.exchange(ours, s)
+		answered <- answer{said, err}
+	}()
+	said, err := r.p.ref.exchange(sent, s)
+	other := <-answered
+	if err != nil {
+		return nil, fmt.Errorf("reference: %w", err)
+	}
+	if other.err != nil {
+		return nil, fmt.Errorf("the server under test: %w", other.err)
+	}
+	r.p.Count.Steps++
+	r.p.Count.Bytes += len(said.bytes)
+	if said.silent && !s.Stuck {
+		r.p.Count.Silent = append(r.p.Count.Silent, template)
+	}
+	x.refSaid, x.said = said, other.said
+	x.ref, x.ours = hide(r.p.Expected, units(said.bytes)), hide(r.p.Expected, units(other.said.bytes))
+	r.log = append(r.log, x)
+	f := &Finding{Step: s, Ref: x.refSaid, Ours: x.said, RefUnits: x.ref, OursUnits: x.ours}
+	at, how := compare(x.ref, x.ours, r.names)
+	switch f.At = at; {
+	case how != nil:
+		f.How = how.Error()
+	case said.closed != other.said.closed || said.silent != other.said.silent:
+		f.How = fmt.Sprintf("the reference %s, the other %s", said.end(), other.said.end())
+	default:
+		f = nil
+	}
+	r.observe(s, &x)
+	if said.closed || said.silent || other.said.closed || other.said.silent || s.Stuck {
+		r.p.Close() // one of them did, and they have to go on together
+	}
+	return f, nil
+}
+
+// observe notes the versions that a step showed, for the steps after it.
+func (r *run) observe(s *Step, x *exchanged) {
+	r.ref.fresh, r.ours.fresh = [keyCount]bool{}, [keyCount]bool{}
+	for i := range min(len(x.ref), len(x.ours)) {
+		key, ok := r.keyOf(s, x.ref[i].line)
+		if !ok {
+			continue
+		}
+		rv, ok := shownVersion(x.ref[i].line)
+		ov, also := shownVersion(x.ours[i].line)
+		if ok && also && rv != 0 && ov != 0 {
+			r.ref.saw(key, rv)
+			r.ours.saw(key, ov)
+		}
+	}
+}
+
+// keyOf says whose version a reply line shows: the key stands in it, or is the one
+// that the step names.
+func (r *run) keyOf(s *Step, line string) (int, bool) {
+	if rest, ok := strings.CutPrefix(line, "VALUE "); ok {
+		for key := range keyCount {
+			if strings.HasPrefix(rest, keyName(r.prefix, key)+" ") {
+				return key, true
+			}
+		}
+		return 0, false
+	}
+	if len(s.Lines) != 1 {
+		return 0, false
+	}
+	for _, w := range s.Lines[0].Words {
+		if len(w) == 5 && (strings.HasPrefix(w, "${k") || strings.HasPrefix(w, "${b")) {
+			return int(w[3] - '0'), true
+		}
+	}
+	return 0, false
+}
+
+func shownVersion(line string) (uint64, bool) {
+	for _, w := range words(line) {
+		if w.kind == versionWord {
+			return w.v, true
+		}
+	}
+	return 0, false
+}
+
+// forget removes a run's keys from both servers, so that neither has to evict.
+func (r *run) forget() {
+	var b strings.Builder
+	for key := range keyCount {
+		fmt.Fprintf(&b, "md ${b%d} b q\r\n", key)
+		if key != keyCount-2 {
+			fmt.Fprintf(&b, "delete ${k%d} noreply\r\n", key)
+		}
+	}
+	sweep := Step{}
+	for _, side := range []struct {
+		c *conn
+		e *env
+	}{{&r.p.ref, &r.ref}, {&r.p.ours, &r.ours}} {
+		// What becomes of it is no part of the comparison.
+		_, _ = side.c.exchange(side.e.render(b.String()), &sweep)
+	}
+}
