@@ -202,7 +202,7 @@ var mutantEdits = []mutantEdit{
 			}
 			if it.Expires != 0 {`,
 	},
-	{"read.go", "(it.StaleUntil == 0 || q.StaleOK)", `(it.StaleUntil == 0 || q.StaleOK || planted("R18: a stale copy for everybody"))`},
+	{"read.go", "(!it.stale() || q.StaleOK)", `(it.StaleUntil == 0 || q.StaleOK || planted("R18: a stale copy for everybody"))`},
 	{"read.go", "return it, ok && it.StaleUntil == 0", `return it, ok && (it.StaleUntil == 0 || planted("R18: a stale copy for plain commands"))`},
 
 	// Time, memory, epochs.

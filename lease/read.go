@@ -118,7 +118,7 @@ func (t *Table) decide(now int64, e *entry, hash uint64, key []byte, q *Read) (a
 		return Answer{Kind: UseSource, InDoubt: true}, false
 	}
 	it, ok := t.lookup(now, hash, key)
-	if ok && (it.StaleUntil == 0 || q.StaleOK) {
+	if ok && (!it.stale() || q.StaleOK) {
 		return t.hit(now, e, hash, key, q, it, live), false
 	}
 	switch {
@@ -131,7 +131,7 @@ func (t *Table) decide(now int64, e *entry, hash uint64, key []byte, q *Read) (a
 }
 
 func (t *Table) hit(now int64, e *entry, hash uint64, key []byte, q *Read, it Item, live bool) Answer {
-	a := Answer{Kind: Hit, Item: it, Stale: it.StaleUntil != 0}
+	a := Answer{Kind: Hit, Item: it, Stale: it.stale()}
 	wanted := a.Stale || (q.RefreshBelow > 0 && it.Expires != 0 && it.Expires-now < q.RefreshBelow)
 	switch {
 	case live:

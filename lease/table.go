@@ -67,9 +67,11 @@ type Table struct {
 	tags  tagTable
 	stats Stats
 
-	// What a reader is being told. It is here because it would otherwise be
-	// allocated for each: nobody keeps it, nor calls the Table meanwhile.
-	answer Answer
+	// What somebody is being told or shown. It is here because it would otherwise
+	// be allocated for each: nobody keeps it, nor calls the Table meanwhile.
+	answer  Answer
+	current Current
+	view    MetaView
 }
 
 // New returns the table of a shard at the start of an epoch.
@@ -190,7 +192,7 @@ func (t *Table) leave(e *entry) {
 	t.leased.remove(e)
 	t.due.remove(e)
 	if len(t.free) < t.limits.Leases && cap(e.waiters) <= 16 {
-		e.lease, e.void, e.voidUntil, e.due = held{}, 0, 0, 0
+		e.lease, e.stub, e.void, e.voidUntil, e.due = held{}, stub{}, 0, 0, 0
 		t.free = append(t.free, e)
 	}
 }

@@ -147,3 +147,26 @@ func (w *Owner) Abort(now int64, hash uint64, key []byte, token lease.Token, non
 	w.unlock(s, now)
 	return out, gaveBack, nil
 }
+
+// Edit lets an Editor look at a key and change it; see lease.Table.Edit. The
+// error may also be the store's.
+func (w *Owner) Edit(now int64, hash uint64, key []byte, by lease.Editor) (shown uint64, err error) {
+	s, err := w.lock(hash)
+	if err != nil {
+		return 0, err
+	}
+	shown, err = s.table.Edit(now, hash, key, by)
+	w.unlock(s, now)
+	return shown, err
+}
+
+// Meta answers a meta read; see lease.Table.Meta.
+func (w *Owner) Meta(now int64, hash uint64, key []byte, q lease.Meta, v lease.MetaViewer) (bool, error) {
+	s, err := w.lock(hash)
+	if err != nil {
+		return false, err
+	}
+	found := s.table.Meta(now, hash, key, q, v)
+	w.unlock(s, now)
+	return found, nil
+}
