@@ -44,10 +44,10 @@ func (w *Owner) Fence(ctx context.Context, hash uint64, token lease.Token) error
 			if s.table.Fence(now, token) {
 				w.keeper.Fenced(s.id, uint64(token))
 			}
-			w.unlock(s, now)
+			w.unlock(s)
 			return nil
 		}
-		w.unlock(s, now)
+		w.unlock(s)
 		if token.Epoch() > last.Epoch()+MaxLift || shard.Epoch(token.Epoch()) >= shard.MaxEpoch {
 			return ErrFuture
 		}
@@ -91,7 +91,7 @@ func (w *Owner) raise(ctx context.Context, s *owned, atLeast shard.Epoch) error 
 	}
 	if s.bucket.mu.open && uint32(to) > s.tokens.Epoch() {
 		s.table.Raise(now, uint32(to))
-		s.bucket.wake(s.table.NextDue(), now)
+		w.wake(s.bucket, s.table.NextDue())
 	}
 	return nil
 }
