@@ -231,6 +231,9 @@ func (p *Parser) tooLarge() {
 const lineHint = 2048
 
 func (p *Parser) more(have int) Status {
+	if cap(p.req.Keys) > keepKeys {
+		p.req.Keys = nil // the connection may rest now
+	}
 	p.want = lineHint
 	if p.need > have {
 		p.want = p.need - have
