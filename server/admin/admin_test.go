@@ -125,6 +125,21 @@ func TestHealthAndReadiness(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, n.call("POST", api.PathInvalidate, `{"keys":["a"]}`, &e))
 }
 
+// A peer that is still there when the patience of the stop is used up is cut
+// off, and that is no failure: everything that had to be kept was.
+func TestStopCutsOffWhoStays(t *testing.T) {
+	n := start(t)
+	nc, err := net.Dial("tcp", n.admin.Addr().String())
+	require.NoError(t, err)
+	defer nc.Close()
+	_, err = io.WriteString(nc, "GET /healthz HTTP/1.1\r\n")
+	require.NoError(t, err)
+	time.Sleep(50 * time.Millisecond) // until it is a connection that is served
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.NoError(t, n.admin.Stop(over))
+}
+
 func TestStatusCounts(t *testing.T) {
 	n := start(t)
 	n.do("lg a\n")
