@@ -20,6 +20,9 @@ func (s *session) leaseGet(req *protocol.Request) {
 		Peek:     req.Peek,
 		CanFence: req.CanFence,
 	}
+	if s.srv.budget.spent() {
+		q.Wait = 0 // told how long to wait instead of waiting here
+	}
 	if req.HasRefresh {
 		q.RefreshBelow = int64(req.RefreshBelow) * second
 	}
@@ -74,9 +77,10 @@ func (p *parked) Answer(a *lease.Answer) {
 	p.slot.fill(appendAnswer(nil, &p.echo, a, srv.clock.read()))
 }
 
-func (p *parked) cancel() {
+func (p *parked) cancel() []byte {
 	s := p.session
 	s.owner.Cancel(s.srv.clock.now(), p.hash, p.key, p)
+	return protocol.AppendUnavailable(nil, hungUp)
 }
 
 func readOutcome(a *lease.Answer) outcome {
@@ -126,6 +130,11 @@ func appendAnswer(dst []byte, e *protocol.Echo, a *lease.Answer, at reading) []b
 
 // stopping is the reason given to readers whom the end of the node met waiting.
 const stopping = "the node is stopping; nothing was done"
+
+// hungUp is the reason given to readers who closed their side of the connection
+// while they waited. Most are gone; one that still reads must not take the next
+// reply for that of its read.
+const hungUp = "the connection was closed while its read waited; nothing was done"
 
 var errStopping = errors.New("the node is stopping")
 

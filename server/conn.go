@@ -24,11 +24,12 @@ type conn struct {
 	session *session
 	queue   *replies
 	stalled bool // a deadline for the rest of a request is set
+	counted int  // bytes of the buffer that are in the budget
 }
 
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{srv: s, nc: nc}
-	c.queue = newReplies(nc, s.cfg.StallTimeout, maxHeld, &s.stats.bytesWritten)
+	c.queue = newReplies(nc, s.cfg.StallTimeout, maxHeld, &s.stats.bytesWritten, s.budget)
 	c.session = newSession(s, c.queue)
 	c.session.closed = c.refused
 	return c
@@ -55,28 +56,43 @@ func (c *conn) serve() {
 			have = copy(buf, buf[used:have])
 		}
 		if err != nil {
-			if !errors.Is(err, io.EOF) {
+			// The deadline that ends a read when the server stops is no stall.
+			if !errors.Is(err, io.EOF) && c.srv.ctx.Err() == nil {
 				c.log(err)
 			}
 			return
 		}
-		buf = c.room(buf, have)
+		var ok bool
+		if buf, ok = c.room(buf, have); !ok {
+			c.crowded("arriving", have)
+			_ = c.queue.flush([]byte("SERVER_ERROR out of memory reading request\r\n")) // it may be gone
+			return
+		}
+		if have == 0 {
+			c.session.rest()
+		}
 	}
 }
 
 // feed has the session do all requests that are whole. The session stops early
 // when a lot is to be written, and goes on when it was.
 func (c *conn) feed(buf []byte) (used int, state feedState) {
-	at := c.srv.clock.read()
 	for {
-		n, state := c.session.feed(buf[used:], at)
+		// A round is a batch: the one before may have waited for a slow peer, and
+		// what its clock said is of the past.
+		n, state := c.session.feed(buf[used:], c.srv.clock.read())
 		used += n
 		if err := c.queue.flush(c.session.taken()); err != nil {
 			return used, feedClose
 		}
-		if open, held := c.queue.load(); open > maxOpen || held > 2*maxHeld {
+		open, held := c.queue.load()
+		if open > maxOpen || held > 2*maxHeld {
 			c.srv.log.Warn("connection closed: too many replies wait on it",
 				"peer", c.nc.RemoteAddr(), "waiting", open, "bytes", held)
+			return used, feedClose
+		}
+		if held > keepBuffer && c.srv.budget.spent() {
+			c.crowded("waiting", open, "bytes", held)
 			return used, feedClose
 		}
 		if state != feedFull {
@@ -87,30 +103,51 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 
 // bound sets a deadline for the rest of a request that began, and takes it away
 // between requests. Each read that brings something starts it anew.
+//
+// The end of the server is looked at last, behind what is set here: Stop ends
+// the context first and sets a deadline of its own then, so whichever of the two
+// comes first, the connection learns of it. The other way round a peer that
+// always has something to send keeps its connection, and the stop, for as long
+// as the stop has patience.
 func (c *conn) bound(inside bool) error {
+	var err error
 	switch {
 	case inside:
 		c.stalled = true
-		return c.nc.SetReadDeadline(time.Now().Add(c.srv.cfg.StallTimeout))
+		err = c.nc.SetReadDeadline(time.Now().Add(c.srv.cfg.StallTimeout))
 	case c.stalled:
 		c.stalled = false
-		return c.nc.SetReadDeadline(time.Time{})
+		err = c.nc.SetReadDeadline(time.Time{})
 	}
-	return nil
+	if err == nil {
+		err = c.srv.ctx.Err()
+	}
+	return err
 }
 
 // room returns a buffer with room for more: grown by what arrived, never by
-// what was announced, and let go when a large request is done.
-func (c *conn) room(buf []byte, have int) []byte {
-	if have == 0 && len(buf) > keepBuffer {
-		return make([]byte, firstBuffer)
+// what was announced, and let go when a large request is done. It is false, and
+// the buffer as it was, when the connections' memory is used up.
+func (c *conn) room(buf []byte, have int) ([]byte, bool) {
+	size := len(buf)
+	if want := c.session.want(); have == 0 && size > keepBuffer {
+		size = firstBuffer
+	} else if size-have < want {
+		size = max(have+want, min(2*size, have+maxGrowth))
 	}
-	if want := c.session.want(); len(buf)-have < want && len(buf) < have+want {
-		grown := make([]byte, max(have+want, min(2*len(buf), have+maxGrowth)))
-		copy(grown, buf[:have])
-		return grown
+	if size == len(buf) {
+		return buf, true
 	}
-	return buf
+	counted := max(0, size-keepBuffer)
+	if more := counted - c.counted; more > 0 && !c.srv.budget.take(more) {
+		return buf, false
+	} else if more < 0 {
+		c.srv.budget.add(more)
+	}
+	c.counted = counted
+	sized := make([]byte, size)
+	copy(sized, buf[:have])
+	return sized, true
 }
 
 // maxGrowth is the most that a buffer grows beyond what it holds.
@@ -126,6 +163,13 @@ func (c *conn) log(err error) {
 	c.srv.log.Log(c.srv.ctx, level, "connection ended", "peer", c.nc.RemoteAddr(), "error", err)
 }
 
+// crowded logs why a connection is closed that asks for more than there is.
+func (c *conn) crowded(args ...any) {
+	c.srv.stats.crowded.Add(1)
+	c.srv.log.Warn("connection closed: all connections together keep too much, for peers that do not read or requests that are not whole",
+		append([]any{"peer", c.nc.RemoteAddr(), "limit", c.srv.budget.limit}, args...)...)
+}
+
 // lastWords is how long replies that are being worked on are waited for when
 // their connection ends.
 const lastWords = 5 * time.Second
@@ -133,6 +177,7 @@ const lastWords = 5 * time.Second
 func (c *conn) end(rest []byte) {
 	c.session.hungUp(rest, c.srv.clock.read())
 	c.queue.finish(lastWords)
+	c.srv.budget.add(-c.counted)
 	_ = c.nc.Close() // an error here is the peer's: there is nobody to tell
 	c.srv.forget(c)
 }

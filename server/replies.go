@@ -24,6 +24,7 @@ type replies struct {
 	timeout time.Duration // for one write to make progress
 	maxHeld int           // bytes kept at most behind a slot or a slow peer
 	sent    *atomic.Uint64
+	budget  *budget // of all connections: whatever is kept here is counted there
 
 	mu          sync.Mutex
 	drained     *sync.Cond // signalled when a writer stops, and when the last slot is done
@@ -42,18 +43,18 @@ type slot struct {
 	behind []byte // replies that follow it
 	done   bool
 	next   *slot
-	cancel func() // tells whoever the slot waits for that nobody reads the reply
+	cancel func() []byte // tells whoever the slot waits for that its reader hung up; the reply then
 }
 
-func newReplies(conn net.Conn, timeout time.Duration, maxHeld int, sent *atomic.Uint64) *replies {
-	q := &replies{conn: conn, timeout: timeout, maxHeld: maxHeld, sent: sent}
+func newReplies(conn net.Conn, timeout time.Duration, maxHeld int, sent *atomic.Uint64, budget *budget) *replies {
+	q := &replies{conn: conn, timeout: timeout, maxHeld: maxHeld, sent: sent, budget: budget}
 	q.drained = sync.NewCond(&q.mu)
 	return q
 }
 
 // reserve takes the next place, behind the batch composed so far. It is called
 // by the connection's goroutine, and the batch is taken over.
-func (q *replies) reserve(batch []byte, cancel func()) *slot {
+func (q *replies) reserve(batch []byte, cancel func() []byte) *slot {
 	s := &slot{queue: q, cancel: cancel}
 	q.mu.Lock()
 	q.append(batch)
@@ -64,12 +65,14 @@ func (q *replies) reserve(batch []byte, cancel func()) *slot {
 	}
 	q.last = s
 	q.open++
+	q.budget.add(slotCost)
 	q.mu.Unlock()
 	return s
 }
 
 // append puts bytes behind everything there is.
 func (q *replies) append(batch []byte) {
+	q.budget.add(len(batch))
 	if q.last == nil {
 		q.ready = append(q.ready, batch...)
 		return
@@ -88,12 +91,14 @@ func (s *slot) fill(reply []byte) {
 	}
 	s.reply, s.done = reply, true
 	q.held += len(reply)
+	q.budget.add(len(reply))
 	for q.first != nil && q.first.done {
 		f := q.first
 		q.ready = append(append(q.ready, f.reply...), f.behind...)
 		q.held -= len(f.reply) + len(f.behind)
 		q.first = f.next
 		q.open--
+		q.budget.add(-slotCost)
 	}
 	if q.first == nil {
 		q.last = nil
@@ -139,8 +144,8 @@ func (q *replies) write(batch []byte) error {
 	defer q.mu.Unlock()
 	var spare []byte
 	for q.err == nil && (len(q.ready) > 0 || len(batch) > 0) {
-		out := q.ready
-		if len(out) > 0 {
+		out, kept := q.ready, len(q.ready)
+		if kept > 0 {
 			q.ready = spare[:0]
 			spare = out
 		} else {
@@ -148,6 +153,7 @@ func (q *replies) write(batch []byte) error {
 		}
 		q.mu.Unlock()
 		err := q.send(out)
+		q.budget.add(-kept)
 		q.mu.Lock()
 		if err != nil {
 			q.err = err
@@ -188,7 +194,7 @@ func (q *replies) load() (open, held int) {
 }
 
 // finish ends the queue once the peer sends no more: who waits for another's
-// fill hung up and is told nothing; what is being worked on gets a little time;
+// fill hung up, and gets neither a value nor a lease; what is being worked on gets a little time;
 // then everything that is ready is written.
 func (q *replies) finish(patience time.Duration) {
 	q.abandon()
@@ -205,6 +211,22 @@ func (q *replies) finish(patience time.Duration) {
 	for q.writing || (q.first != nil && !late && q.err == nil) {
 		q.drained.Wait()
 	}
+	q.drop()
+}
+
+// drop gives up what nobody will read: there is no connection any more. Slots
+// that are still waited for are filled into nothing.
+func (q *replies) drop() {
+	kept := len(q.ready) + q.held + q.open*slotCost
+	for s := q.first; s != nil; s = s.next {
+		s.done = true
+	}
+	q.budget.add(-kept)
+	q.ready, q.held, q.open = nil, 0, 0
+	q.first, q.last = nil, nil
+	if q.err == nil {
+		q.err = net.ErrClosed
+	}
 }
 
 // abandon withdraws the replies of readers who wait for another's fill.
@@ -218,7 +240,6 @@ func (q *replies) abandon() {
 	}
 	q.mu.Unlock()
 	for _, s := range waiting {
-		s.cancel()
-		s.fill(nil)
+		s.fill(s.cancel())
 	}
 }

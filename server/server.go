@@ -70,6 +70,7 @@ type Server struct {
 	owner    *owner.Owner
 	listener net.Listener
 	stats    counters
+	budget   *budget
 
 	ctx    context.Context // ends when the server stops
 	cancel context.CancelFunc
@@ -105,6 +106,7 @@ func New(cfg Config) (*Server, error) {
 		cache:    cache,
 		listener: ln,
 		conns:    make(map[*conn]struct{}),
+		budget:   newBudget(cfg.Memory),
 	}
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
@@ -209,10 +211,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	// Then the gate: no command has an effect any more, readers who wait are
 	// answered, and what the keeper must know for the next start is written.
 	err := s.owner.Stop(ctx)
-	// Commands that wait for the keeper find the gate closed, and answer.
+	// Commands that wait for the keeper find the gate closed, and answer. Then
+	// connections end: each writes what it has answered and closes.
 	s.cancel()
-	s.working.Wait()
-	// Then connections end: each writes what it has answered and closes.
 	s.mu.Lock()
 	for c := range s.conns {
 		_ = c.nc.SetReadDeadline(time.Now())
@@ -230,6 +231,8 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.mu.Unlock()
 		<-done
 	}
+	// No connection is left that could begin another command.
+	s.working.Wait()
 	// Last the memory: nobody can look at a value any more.
 	return errors.Join(err, s.cache.Close())
 }

@@ -68,6 +68,13 @@ func (s *session) taken() []byte {
 	return out
 }
 
+// rest gives back what a large reply took, when nothing is to be done.
+func (s *session) rest() {
+	if cap(s.out) > keepBuffer {
+		s.out = nil
+	}
+}
+
 // feed executes the requests that buf holds whole, in order, and returns how
 // many bytes it has done with.
 func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
