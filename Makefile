@@ -26,10 +26,10 @@ export LEASECACHE_NO_POSTGRES ?= $(shell command -v initdb >/dev/null || ls /usr
 
 test: ## run all tests
 	$(if $(filter 1,$(LEASECACHE_NO_POSTGRES)),@echo "no PostgreSQL here: the tests against it are left out")
-	$(GO) test ./...
+	$(GO) test $(TESTFLAGS) ./...
 
 race: ## run all tests under the race detector
-	$(GO) test -race ./...
+	@$(MAKE) test TESTFLAGS=-race
 
 fuzz: ## fuzz every target for FUZZTIME each (10s)
 	@set -e; for pkg in $$($(GO) list ./...); do \
@@ -49,6 +49,7 @@ lint: ## check format, vet and staticcheck
 	$(GO) mod tidy -diff
 
 check: lint race ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
+	$(GO) test -run TestRestartServesSoon ./internal/apptest # its time is held to account without race only
 	$(MAKE) fuzz FUZZTIME=3s
 	$(MAKE) build
 	$(GO) run ./internal/pgtest/with $(BIN)/leasectl demo --check --postgres '{dsn}'

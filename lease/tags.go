@@ -120,6 +120,10 @@ func (t *Table) BumpTag(now int64, tag []byte) Token {
 	return token
 }
 
+// TagFloor returns the newest bump that was forgotten for want of memory: tagged
+// items below it are void.
+func (t *Table) TagFloor() Token { return t.tags.floor }
+
 // Flush makes void every item of the shard, now or at a later time; intents and
 // doubts stay. A flush replaces one that is still to come.
 func (t *Table) Flush(now, at int64) {

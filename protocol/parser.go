@@ -81,6 +81,20 @@ func (p *Parser) Want() int { return min(max(p.want, 1), maxWant) }
 // Swallowing reports whether the rest of something refused is still to come.
 func (p *Parser) Swallowing() bool { return p.skipLine || p.swallow > 0 }
 
+// Forget lets go of the last request, and with it of the buffer it was parsed
+// from. It may be called whenever that buffer is used up.
+func (p *Parser) Forget() {
+	keys, args := p.req.Keys[:0], p.req.Args[:0]
+	if cap(keys) > keepKeys {
+		keys = nil
+	}
+	clear(keys[:cap(keys)])
+	clear(args[:cap(args)])
+	p.req = Request{Keys: keys, Args: args}
+	p.words, p.text = fields{}, nil
+	clear(p.tagBuf[:])
+}
+
 // Unfinished returns the request whose data block buf, the bytes that Next left
 // when the peer went away, holds only a part of: a fill that was cut off.
 func (p *Parser) Unfinished(buf []byte) (*Request, bool) {
@@ -231,9 +245,6 @@ func (p *Parser) tooLarge() {
 const lineHint = 2048
 
 func (p *Parser) more(have int) Status {
-	if cap(p.req.Keys) > keepKeys {
-		p.req.Keys = nil // the connection may rest now
-	}
 	p.want = lineHint
 	if p.need > have {
 		p.want = p.need - have

@@ -166,16 +166,3 @@ func TestErrorLines(t *testing.T) {
 	require.Len(t, AppendServerError(nil, strings.Repeat("x", 5000)), len("SERVER_ERROR \r\n")+maxText)
 	require.Equal(t, "CLIENT_ERROR x\r\n", string(AppendError(nil, Error{Kind: ErrorOfClient, Text: "x", Flag: '\n'})))
 }
-
-// A connection that once sent a list of very many keys, and rests now, does not
-// hold the room for them.
-func TestManyKeysAreForgotten(t *testing.T) {
-	var p Parser
-	line := []byte("get" + strings.Repeat(" a", 100*keepKeys) + "\r\n")
-	n, status := p.Next(line)
-	require.Equal(t, Ready, status)
-	require.Len(t, p.Request().Keys, 100*keepKeys)
-	_, status = p.Next(line[n:])
-	require.Equal(t, NeedMore, status)
-	require.LessOrEqual(t, cap(p.Request().Keys), keepKeys)
-}

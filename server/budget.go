@@ -24,7 +24,9 @@ const (
 	slotCost = 1 << 10
 )
 
-func newBudget(memory int64) *budget { return &budget{limit: max(leastBudget, memory/budgetShareOf)} }
+func newBudget(memory int64, maxItem int) *budget {
+	return &budget{limit: max(leastBudget, 2*int64(maxItem), memory/budgetShareOf)}
+}
 
 // add counts n bytes more, or fewer, whether there is room or not.
 func (b *budget) add(n int) { b.used.Add(int64(n)) }

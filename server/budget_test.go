@@ -76,3 +76,18 @@ func TestReadersWhoWaitAreBounded(t *testing.T) {
 	kept(t, s)
 	require.Zero(t, s.Snapshot().Leases.Parked)
 }
+
+// One fill answers everybody who waits, each with a copy of the value: where that
+// is too much, the others are told to ask again.
+func TestCopiesOfOneFillAreBounded(t *testing.T) {
+	s := start(t, nil)
+	p := dial(t, s)
+	token := p.lease("k")
+	crowd(t, s, 100, "lg k v w60000\r\n")
+	require.Eventually(t, func() bool { return s.Snapshot().Leases.Parked == 100 }, 5*time.Second, time.Millisecond)
+	p.send(fmt.Sprintf("ls k %d L%s\n%s\n", 1<<20, token, strings.Repeat("v", 1<<20)))
+	p.expect("HD")
+	require.Zero(t, s.Snapshot().Leases.Parked)
+	require.LessOrEqual(t, s.budget.used.Load(), s.budget.limit+2<<20)
+	kept(t, s)
+}

@@ -77,8 +77,7 @@ func (s *session) store(req *protocol.Request, mode lease.Mode) {
 	version, err := s.owner.Put(s.at.now, hash, req.Key, mode, it)
 	switch {
 	case errors.Is(err, memory.ErrTooLarge):
-		s.count(req.Verb, outcomeError)
-		s.out = protocol.AppendServerError(s.out, tooLarge)
+		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeError)
 	case err != nil:
 		s.fail(req, err)
 	case version == 0:

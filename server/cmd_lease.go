@@ -54,8 +54,7 @@ func (r *reader) Answer(a *lease.Answer) {
 func (r *reader) Park() lease.Reader {
 	s := r.session
 	p := &parked{session: s, echo: r.echo.Clone(), key: append([]byte(nil), r.key...), hash: r.hash}
-	p.slot = s.queue.reserve(s.out, p.cancel)
-	s.out = s.out[:0]
+	p.slot = s.reserve(p.cancel)
 	return p
 }
 
@@ -73,14 +72,19 @@ func (p *parked) Park() lease.Reader { return p }
 // Answer may be called by anybody, and under a bucket's lock.
 func (p *parked) Answer(a *lease.Answer) {
 	srv := p.session.srv
+	if a.Kind == lease.Hit && !a.Won && p.slot.queue.crowded(len(a.Item.Value)) {
+		// One fill answers everybody who waits, each with a copy of the value. A
+		// peer that waits many times over, or does not read, would make it a heap
+		// full of them; it asks again, and is then answered as it reads.
+		a = &lease.Answer{Kind: lease.Busy, For: int64(time.Millisecond)}
+	}
 	srv.stats.commands[protocol.VerbLG][readOutcome(a)].Add(1)
 	p.slot.fill(appendAnswer(nil, &p.echo, a, srv.clock.read()))
 }
 
-func (p *parked) cancel() []byte {
+func (p *parked) cancel() {
 	s := p.session
 	s.owner.Cancel(s.srv.clock.now(), p.hash, p.key, p)
-	return protocol.AppendUnavailable(nil, hungUp)
 }
 
 func readOutcome(a *lease.Answer) outcome {
@@ -130,11 +134,6 @@ func appendAnswer(dst []byte, e *protocol.Echo, a *lease.Answer, at reading) []b
 
 // stopping is the reason given to readers whom the end of the node met waiting.
 const stopping = "the node is stopping; nothing was done"
-
-// hungUp is the reason given to readers who closed their side of the connection
-// while they waited. Most are gone; one that still reads must not take the next
-// reply for that of its read.
-const hungUp = "the connection was closed while its read waited; nothing was done"
 
 var errStopping = errors.New("the node is stopping")
 

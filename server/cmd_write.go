@@ -17,7 +17,7 @@ import (
 // appendFailure composes the reply to a command that the owner refused. What
 // the owner says begins with the protocol's own word.
 func appendFailure(dst []byte, err error) []byte {
-	if errors.Is(err, owner.ErrUnavailable) {
+	if errors.Is(err, owner.ErrUnavailable) && !errors.Is(err, owner.ErrPartial) {
 		return protocol.AppendServerError(dst, fmt.Sprintf("%v; nothing was done", err))
 	}
 	return protocol.AppendServerError(dst, err.Error())
@@ -88,8 +88,7 @@ func (srv *Server) appendIntent(dst []byte, e *protocol.Echo, token lease.Token,
 // later has a command finished by a goroutine of its own, while the
 // connection's next requests are executed.
 func (s *session) later(work func(context.Context) []byte) {
-	slot := s.queue.reserve(s.out, nil)
-	s.out = s.out[:0]
+	slot := s.reserve(nil)
 	srv := s.srv
 	srv.working.Add(1)
 	go func() {
@@ -135,13 +134,24 @@ func (s *session) ended(req *protocol.Request, out lease.Outcome, err error) {
 }
 
 func (s *session) tagBump(req *protocol.Request) {
-	token, err := s.owner.BumpTag(s.at.now, req.Key)
+	token, err := s.srv.bumpTag(s.at.now, req.Key)
 	if err != nil {
 		s.fail(req, err)
 		return
 	}
 	s.count(req.Verb, outcomeOK)
 	s.out = protocol.AppendInvalidated(s.out, &req.Echo, uint64(token))
+}
+
+// bumpTag is lt. A rising floor is logged, but not every time: it says that
+// there is too little memory for the tags that are in use.
+func (srv *Server) bumpTag(now int64, tag []byte) (lease.Token, error) {
+	token, risen, err := srv.owner.BumpTag(now, tag)
+	if last := srv.floorWarned.Load(); risen > 0 && (last == 0 || now-last > int64(time.Minute)) && srv.floorWarned.CompareAndSwap(last, now) {
+		srv.log.Warn("older tag bumps were forgotten for want of memory, which voids all tagged values from before them; give more --memory or use fewer tags",
+			"tag", string(tag), "shards", risen)
+	}
+	return token, err
 }
 
 // fence takes a report that the source is fenced. One that lifts the epoch

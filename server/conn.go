@@ -29,7 +29,8 @@ type conn struct {
 
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{srv: s, nc: nc}
-	c.queue = newReplies(nc, s.cfg.StallTimeout, maxHeld, &s.stats.bytesWritten, s.budget)
+	held := max(maxHeld, s.cfg.MaxItem) // one value is never too much
+	c.queue = newReplies(nc, s.cfg.StallTimeout, held, &s.stats.bytesWritten, s.budget)
 	c.session = newSession(s, c.queue)
 	c.session.closed = c.refused
 	return c
@@ -42,7 +43,7 @@ func (c *conn) serve() {
 	have := 0
 	defer func() { c.end(buf[:have]) }()
 	for {
-		if err := c.bound(have > 0 || c.session.swallowing()); err != nil {
+		if err := c.bound(have > 0 || c.session.swallowing()); err != nil || c.srv.ctx.Err() != nil {
 			return
 		}
 		n, err := c.nc.Read(buf[have:])
@@ -50,14 +51,16 @@ func (c *conn) serve() {
 		c.srv.stats.bytesRead.Add(uint64(n))
 		if n > 0 {
 			used, state := c.feed(buf[:have])
+			have = copy(buf, buf[used:have])
 			if state == feedClose {
 				return
 			}
-			have = copy(buf, buf[used:have])
 		}
 		if err != nil {
-			// The deadline that ends a read when the server stops is no stall.
-			if !errors.Is(err, io.EOF) && c.srv.ctx.Err() == nil {
+			if failed := c.queue.failed(); failed != nil {
+				err = failed // that is why it was closed under the read
+			}
+			if !errors.Is(err, io.EOF) {
 				c.log(err)
 			}
 			return
@@ -68,9 +71,6 @@ func (c *conn) serve() {
 			_ = c.queue.flush([]byte("SERVER_ERROR out of memory reading request\r\n")) // it may be gone
 			return
 		}
-		if have == 0 {
-			c.session.rest()
-		}
 	}
 }
 
@@ -78,15 +78,16 @@ func (c *conn) serve() {
 // when a lot is to be written, and goes on when it was.
 func (c *conn) feed(buf []byte) (used int, state feedState) {
 	for {
-		// A round is a batch: the one before may have waited for a slow peer, and
-		// what its clock said is of the past.
+		// Read anew after each wait for the peer: an intent begun by the time
+		// before it could have run out when its writer hears of it.
 		n, state := c.session.feed(buf[used:], c.srv.clock.read())
 		used += n
 		if err := c.queue.flush(c.session.taken()); err != nil {
+			c.log(err)
 			return used, feedClose
 		}
 		open, held := c.queue.load()
-		if open > maxOpen || held > 2*maxHeld {
+		if open > maxOpen || held > 2*c.queue.maxHeld {
 			c.srv.log.Warn("connection closed: too many replies wait on it",
 				"peer", c.nc.RemoteAddr(), "waiting", open, "bytes", held)
 			return used, feedClose
@@ -104,36 +105,36 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 // bound sets a deadline for the rest of a request that began, and takes it away
 // between requests. Each read that brings something starts it anew.
 //
-// The end of the server is looked at last, behind what is set here: Stop ends
-// the context first and sets a deadline of its own then, so whichever of the two
-// comes first, the connection learns of it. The other way round a peer that
-// always has something to send keeps its connection, and the stop, for as long
-// as the stop has patience.
+// Stop wakes readers by a deadline in the past, which this may take away again;
+// so whoever is about to read looks after it whether the server stops:
+//
+//	1 The connection is at work. 2 Stop ends its context, then sets the deadline.
+//	3 The connection is done, and takes the deadline away for its next read.
+//	4 Nothing would wake that read.
 func (c *conn) bound(inside bool) error {
-	var err error
 	switch {
 	case inside:
 		c.stalled = true
-		err = c.nc.SetReadDeadline(time.Now().Add(c.srv.cfg.StallTimeout))
+		return c.nc.SetReadDeadline(time.Now().Add(c.srv.cfg.StallTimeout))
 	case c.stalled:
 		c.stalled = false
-		err = c.nc.SetReadDeadline(time.Time{})
+		return c.nc.SetReadDeadline(time.Time{})
 	}
-	if err == nil {
-		err = c.srv.ctx.Err()
-	}
-	return err
+	return nil
 }
 
 // room returns a buffer with room for more: grown by what arrived, never by
 // what was announced, and let go when a large request is done. It is false, and
 // the buffer as it was, when the connections' memory is used up.
 func (c *conn) room(buf []byte, have int) ([]byte, bool) {
+	if have == 0 {
+		c.session.rest()
+	}
 	size := len(buf)
 	if want := c.session.want(); have == 0 && size > keepBuffer {
 		size = firstBuffer
 	} else if size-have < want {
-		size = max(have+want, min(2*size, have+maxGrowth))
+		size = max(have+want, min(2*size, have+max(maxGrowth, have/4)))
 	}
 	if size == len(buf) {
 		return buf, true
@@ -150,10 +151,14 @@ func (c *conn) room(buf []byte, have int) ([]byte, bool) {
 	return sized, true
 }
 
-// maxGrowth is the most that a buffer grows beyond what it holds.
+// maxGrowth is the most that a buffer grows beyond what it holds, or a quarter of
+// that: by steps that do not grow, a large value would be copied over and over.
 const maxGrowth = 256 << 10
 
 func (c *conn) log(err error) {
+	if c.srv.ctx.Err() != nil {
+		return // it was the server that ended it
+	}
 	level := slog.LevelDebug
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {

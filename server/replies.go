@@ -36,6 +36,9 @@ type replies struct {
 	err         error // of the first write that failed: nothing is written after it
 }
 
+// givenUp is the reply to a read whose peer sends no more.
+const givenUp = "SERVER_ERROR unavailable: the connection was closed during the wait; nothing was done\r\n"
+
 // slot is a place in the order of replies.
 type slot struct {
 	queue  *replies
@@ -43,7 +46,7 @@ type slot struct {
 	behind []byte // replies that follow it
 	done   bool
 	next   *slot
-	cancel func() []byte // tells whoever the slot waits for that its reader hung up; the reply then
+	cancel func() // tells whoever the slot waits for that nobody reads the reply
 }
 
 func newReplies(conn net.Conn, timeout time.Duration, maxHeld int, sent *atomic.Uint64, budget *budget) *replies {
@@ -54,7 +57,7 @@ func newReplies(conn net.Conn, timeout time.Duration, maxHeld int, sent *atomic.
 
 // reserve takes the next place, behind the batch composed so far. It is called
 // by the connection's goroutine, and the batch is taken over.
-func (q *replies) reserve(batch []byte, cancel func() []byte) *slot {
+func (q *replies) reserve(batch []byte, cancel func()) *slot {
 	s := &slot{queue: q, cancel: cancel}
 	q.mu.Lock()
 	q.append(batch)
@@ -157,6 +160,9 @@ func (q *replies) write(batch []byte) error {
 		q.mu.Lock()
 		if err != nil {
 			q.err = err
+			// The rest will never come, so the peer must not wait for it, and the
+			// connection's goroutine may be waiting for the peer.
+			_ = q.conn.Close()
 		}
 	}
 	if cap(q.ready) > keepBuffer {
@@ -186,6 +192,29 @@ func (q *replies) send(b []byte) error {
 	return nil
 }
 
+// failed returns why replies could not be written, or nil.
+func (q *replies) failed() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err
+}
+
+// crowded reports whether n bytes more would be above what is kept for a peer, or
+// what is kept for all of them is too much already. A few never are: there are at
+// most maxOpen replies of that kind.
+func (q *replies) crowded(n int) bool {
+	const few = 4 << 10
+	if n <= few {
+		return false
+	}
+	if q.budget.spent() {
+		return true // ten thousand peers that wait once each are as bad
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.held+len(q.ready)+n > q.maxHeld
+}
+
 // load tells how many replies wait and how many bytes are kept.
 func (q *replies) load() (open, held int) {
 	q.mu.Lock()
@@ -194,7 +223,7 @@ func (q *replies) load() (open, held int) {
 }
 
 // finish ends the queue once the peer sends no more: who waits for another's
-// fill hung up, and gets neither a value nor a lease; what is being worked on gets a little time;
+// fill hung up and gets no lease; what is being worked on gets a little time;
 // then everything that is ready is written.
 func (q *replies) finish(patience time.Duration) {
 	q.abandon()
@@ -229,7 +258,11 @@ func (q *replies) drop() {
 	}
 }
 
-// abandon withdraws the replies of readers who wait for another's fill.
+// abandon gives up the reads that wait for another's fill. Each is told so in
+// its place, as the peer may have closed its own side only:
+//
+//	1 P sends `lg a v w60000`, `lg b v`, and half-closes. 2 The wait for a is given up.
+//	3 Were nothing said of a, P would take b's value, the first that comes, for a's.
 func (q *replies) abandon() {
 	q.mu.Lock()
 	var waiting []*slot
@@ -240,6 +273,7 @@ func (q *replies) abandon() {
 	}
 	q.mu.Unlock()
 	for _, s := range waiting {
-		s.fill(s.cancel())
+		s.cancel()
+		s.fill([]byte(givenUp))
 	}
 }

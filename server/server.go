@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leasecache/leasecache/internal/storage/memory"
@@ -72,6 +73,8 @@ type Server struct {
 	stats    counters
 	budget   *budget
 
+	floorWarned atomic.Int64 // when a rising tag floor was last logged
+
 	ctx    context.Context // ends when the server stops
 	cancel context.CancelFunc
 
@@ -89,7 +92,11 @@ type Server struct {
 func New(cfg Config) (*Server, error) {
 	cfg.fill()
 	leaseShare := cfg.Memory / leaseShareOf
-	cache, err := memory.New(memory.Options{Bytes: cfg.Memory - leaseShare, MaxItem: cfg.MaxItem})
+	cache, err := memory.New(memory.Options{
+		Bytes:         cfg.Memory - leaseShare,
+		MaxItem:       cfg.MaxItem,
+		MaxPartitions: int(cfg.Keeper.Shards()), // a shard is in one of them
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +113,7 @@ func New(cfg Config) (*Server, error) {
 		cache:    cache,
 		listener: ln,
 		conns:    make(map[*conn]struct{}),
-		budget:   newBudget(cfg.Memory),
+		budget:   newBudget(cfg.Memory, cfg.MaxItem),
 	}
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
@@ -126,17 +133,21 @@ func New(cfg Config) (*Server, error) {
 // sixteenth. It is not reserved in the store, so it is taken off its budget.
 const leaseShareOf = 16
 
-// leaseLimits divides the memory for lease state among the shards. A key with a
-// lease takes about 256 bytes here; half of the share is for leases, the rest
-// for intents, doubts and tags.
+// leaseLimits divides the memory for lease state among the shards. Of a shard's
+// part three eighths are for leases and as much for tags, an eighth each for
+// intents and for doubts. What one of them takes, with its key and its place in
+// the tables, is measured by TestLeaseStateKeepsItsMemory.
 func leaseLimits(bytes int64, shards uint32) lease.Limits {
-	const perKey, least = 256, 32
+	const (
+		perLease, perIntent, perTag = 384, 512, 192
+		least                       = 32
+	)
+	each := int(bytes / int64(shards))
 	l := lease.DefaultLimits()
-	each := int(bytes / int64(shards) / perKey)
-	l.Leases = max(least, each/2)
-	l.Intents = max(least, each/8)
-	l.Doubts = max(least, each/8)
-	l.Tags = max(least, each/4)
+	l.Leases = max(least, each*3/8/perLease)
+	l.Intents = max(least, each/8/perIntent)
+	l.Doubts = max(least, each/8/perIntent)
+	l.Tags = max(least, each*3/8/perTag)
 	return l
 }
 
@@ -211,9 +222,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	// Then the gate: no command has an effect any more, readers who wait are
 	// answered, and what the keeper must know for the next start is written.
 	err := s.owner.Stop(ctx)
-	// Commands that wait for the keeper find the gate closed, and answer. Then
-	// connections end: each writes what it has answered and closes.
+	// Commands that wait for the keeper find the gate closed, and answer.
 	s.cancel()
+	// Then connections end: each writes what it has answered and closes.
 	s.mu.Lock()
 	for c := range s.conns {
 		_ = c.nc.SetReadDeadline(time.Now())
@@ -231,8 +242,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.mu.Unlock()
 		<-done
 	}
-	// No connection is left that could begin another command.
-	s.working.Wait()
+	s.working.Wait() // only connections begin such work
 	// Last the memory: nobody can look at a value any more.
 	return errors.Join(err, s.cache.Close())
 }

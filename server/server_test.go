@@ -172,18 +172,34 @@ func TestCutOffFillEndsItsLease(t *testing.T) {
 	require.Contains(t, next.line(), "LE L")
 }
 
-// What is answered already is written when the peer sends no more. A read that
-// waited is not passed over: what follows would be taken for its reply.
+// What is answered already is written when the peer sends no more.
 func TestHalfClosedConnectionGetsItsReplies(t *testing.T) {
 	s := start(t, nil)
 	holder, p := dial(t, s), dial(t, s)
 	holder.lease("k")
 	p.send("set a 0 0 1\nx\nlg k w60000\nget a\nlw a F\n")
 	require.NoError(t, p.nc.(*net.TCPConn).CloseWrite())
-	p.expect("STORED")
-	require.Contains(t, p.line(), "SERVER_ERROR unavailable")
-	p.expect("VALUE a 0 1", "x", "END")
+	p.expect("STORED", strings.TrimSpace(givenUp), "VALUE a 0 1", "x", "END")
 	require.Contains(t, p.line(), "HD L")
+	_, err := p.r.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+}
+
+// A read that is given up because its peer sends no more keeps its place among
+// the replies. The peer may have closed only its own side:
+//
+//	1 P sends `lg a v w60000`, `lg b v`, and half-closes. 2 Nobody waits for a's fill any more.
+//	3 Were nothing said of a, the first reply would be b's, and P would take b's value for a's.
+func TestGivenUpReadKeepsItsPlace(t *testing.T) {
+	s := start(t, nil)
+	holder, p := dial(t, s), dial(t, s)
+	holder.lease("a")
+	holder.send("ls b 1 L" + holder.lease("b") + "\nb\n")
+	holder.expect("HD")
+	p.send("lg a v w60000\nlg b v\n")
+	require.NoError(t, p.nc.(*net.TCPConn).CloseWrite())
+	require.Regexp(t, "^SERVER_ERROR unavailable: .*nothing was done$", p.line())
+	p.expect("VA 1", "b")
 	_, err := p.r.ReadByte()
 	require.ErrorIs(t, err, io.EOF)
 }

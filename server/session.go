@@ -24,6 +24,7 @@ type session struct {
 	resume bool    // the last request is a get whose keys from nextKey on are to be answered still
 	next   int
 	length int // of that request
+	placed int // replies of this batch that have to wait
 }
 
 type feedState uint8
@@ -37,8 +38,10 @@ const (
 const (
 	// fullBatch is how many bytes of replies are composed before they are written.
 	fullBatch = 256 << 10
+	// fullPlaces is how many places are reserved before they are counted.
+	fullPlaces = 256
 	// maxHeld is how many bytes of replies are kept for a peer that does not read
-	// or behind a reply that waits.
+	// or behind a reply that waits; more where a value may be larger.
 	maxHeld = 8 << 20
 	// maxOpen is how many replies of a connection may wait. It is kept by closing:
 	// a connection that is not read can have its own fill behind its own wait (U13).
@@ -55,6 +58,15 @@ func newSession(srv *Server, queue *replies) *session {
 // want is how many more bytes are useful to read.
 func (s *session) want() int { return s.parser.Want() }
 
+// rest lets go of the last request: a connection may stay as it is for hours.
+func (s *session) rest() {
+	s.parser.Forget()
+	s.reader.key, s.reader.viewer.key = nil, nil
+	if cap(s.out) > keepBuffer {
+		s.out = nil
+	}
+}
+
 // swallowing reports whether a refused data block is still coming.
 func (s *session) swallowing() bool { return s.parser.Swallowing() }
 
@@ -68,17 +80,10 @@ func (s *session) taken() []byte {
 	return out
 }
 
-// rest gives back what a large reply took, when nothing is to be done.
-func (s *session) rest() {
-	if cap(s.out) > keepBuffer {
-		s.out = nil
-	}
-}
-
 // feed executes the requests that buf holds whole, in order, and returns how
 // many bytes it has done with.
 func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
-	s.at = at
+	s.at, s.placed = at, 0
 	if s.resume {
 		// The same buffer as before, from the request that was not done.
 		if !s.get() {
@@ -111,7 +116,7 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 			}
 		}
 		used += n
-		if len(s.out) >= fullBatch {
+		if len(s.out) >= fullBatch || s.placed >= fullPlaces {
 			return used, feedFull
 		}
 	}
@@ -125,6 +130,14 @@ func (s *session) hungUp(rest []byte, at reading) {
 		// An error is the owner's that stops: its leases end anyway.
 		_, _ = s.owner.GiveBack(at.now, shard.Hash(req.Key), req.Key, lease.Token(req.Token))
 	}
+}
+
+// reserve gives a reply that has to wait its place, behind those of the batch.
+func (s *session) reserve(cancel func()) *slot {
+	slot := s.queue.reserve(s.out, cancel)
+	s.out = s.out[:0]
+	s.placed++
+	return slot
 }
 
 // execute runs one request. It returns false if the replies of a get are too
@@ -206,8 +219,12 @@ func (s *session) bad(req *protocol.Request) {
 }
 
 // fail answers a request that could not be served. The owner's errors begin
-// with the word that the protocol asks for, and say that nothing was done.
+// with the word that the protocol asks for, and say that nothing was done. As in
+// memcached noreply hides errors, too: who sent it reads no reply, and would take
+// the line for the answer to its next command.
 func (s *session) fail(req *protocol.Request, err error) {
 	s.count(req.Verb, outcomeUnavailable)
-	s.out = appendFailure(s.out, err)
+	if !req.NoReply {
+		s.out = appendFailure(s.out, err)
+	}
 }

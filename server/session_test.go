@@ -20,7 +20,7 @@ func newFed(t testing.TB) fed {
 	s := start(t, nil)
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })
-	return fed{newSession(s, newReplies(ours, time.Second, maxHeld, new(atomic.Uint64), newBudget(0))), t}
+	return fed{newSession(s, newReplies(ours, time.Second, maxHeld, new(atomic.Uint64), newBudget(0, 0))), t}
 }
 
 // do feeds whole requests and returns the replies, which hold until the next.
@@ -104,4 +104,15 @@ func BenchmarkSession(b *testing.B) {
 			r.run(f)
 		}
 	})
+}
+
+// noreply hides errors as well. A client that sent it reads no reply, and would
+// take the error for the answer to its next command, and so on for ever.
+func TestNoReplyHidesErrors(t *testing.T) {
+	f := newFed(t)
+	require.NoError(t, f.owner.Stop(t.Context()))
+	for _, request := range []string{"set k 0 0 1 noreply\r\nx\r\n", "delete k noreply\r\n", "touch k 1 noreply\r\n", "flush_all noreply\r\n", "set k 0 0 2000000 noreply\r\n" + string(make([]byte, 2000000)) + "\r\n"} {
+		require.Empty(t, string(f.do([]byte(request))), "%.30q", request)
+	}
+	require.Contains(t, string(f.do([]byte("get k\r\n"))), "SERVER_ERROR unavailable")
 }

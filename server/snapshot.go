@@ -111,7 +111,7 @@ func (s *Server) Invalidate(key []byte) (lease.Token, error) {
 
 // InvalidateTag is lt.
 func (s *Server) InvalidateTag(tag []byte) (lease.Token, error) {
-	return s.owner.BumpTag(s.clock.now(), tag)
+	return s.bumpTag(s.clock.now(), tag)
 }
 
 // Context ends when the server stops.

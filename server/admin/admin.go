@@ -19,6 +19,7 @@ import (
 
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/server/admin/api"
+	"github.com/leasecache/leasecache/server/owner"
 )
 
 // Server serves a node's admin port.
@@ -59,12 +60,17 @@ func (s *Server) Serve() error {
 	return nil
 }
 
-// Stop ends the port once what is being answered is, or when ctx ends: a peer
-// that is cut off then is no failure of the stop, as little as at the clients'
-// port.
+// lastWords is how long what is being asked and answered is waited for.
+const lastWords = time.Second
+
+// Stop ends the port once what is being answered is. It does not wait for long:
+// to HTTP a connection on which nothing was asked yet, as browsers and health
+// checks hold them ready, is at work.
 func (s *Server) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	defer cancel()
 	err := s.http.Shutdown(ctx)
-	if err != nil && ctx.Err() != nil {
+	if errors.Is(err, context.DeadlineExceeded) {
 		return s.http.Close()
 	}
 	return err
@@ -134,3 +140,7 @@ func (s *Server) json(f func(*http.Request) (any, error)) http.HandlerFunc {
 		}
 	}
 }
+
+func isUnavailable(err error) bool { return errors.Is(err, owner.ErrUnavailable) }
+
+func millis(ns int64) int64 { return (ns + int64(time.Millisecond) - 1) / int64(time.Millisecond) }

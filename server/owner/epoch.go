@@ -20,6 +20,10 @@ const (
 	raiseTimeout = 10 * time.Second
 )
 
+// spareEpochs are left to restarts, which take one each: a node that has none
+// left cannot start, so clients must not be able to use them up.
+const spareEpochs = 1 << 16
+
 // MaxLift is how many epochs above the current one a reported fence may lie.
 const MaxLift = 4096
 
@@ -48,7 +52,7 @@ func (w *Owner) Fence(ctx context.Context, hash uint64, token lease.Token) error
 			return nil
 		}
 		w.unlock(s)
-		if token.Epoch() > last.Epoch()+MaxLift || shard.Epoch(token.Epoch()) >= shard.MaxEpoch {
+		if token.Epoch() > last.Epoch()+MaxLift || shard.Epoch(token.Epoch()) >= shard.MaxEpoch-spareEpochs {
 			return ErrFuture
 		}
 		if err := w.raise(ctx, s, shard.Epoch(token.Epoch()+1)); err != nil {
@@ -81,19 +85,35 @@ func (w *Owner) raise(ctx context.Context, s *owned, atLeast shard.Epoch) error 
 		// Another's raise may do for us; the caller looks again.
 		return sleepUnavailable(ctx)
 	}
-	to, err := w.keeper.Raise(ctx, s.id, from, atLeast)
-	now := w.clock()
+	_, err := w.keeper.Raise(ctx, s.id, from, atLeast)
+	if w.adopt(s) {
+		err = nil
+	}
 	s.bucket.mu.Lock()
-	defer s.bucket.mu.Unlock()
 	s.raising = false
+	s.bucket.mu.Unlock()
 	if err != nil {
 		return unavailable("the shard's epoch could not be raised: %w", err)
 	}
-	if s.bucket.mu.open && uint32(to) > s.tokens.Epoch() {
-		s.table.Raise(now, uint32(to))
-		w.wake(s.bucket, s.table.NextDue())
-	}
 	return nil
+}
+
+// adopt moves the table to the keeper's epoch, which is durable, and reports
+// whether it was behind. It may be behind for longer than a moment:
+//
+//	1 A raise waits for a slow disk. 2 Its caller's time is up: an error.
+//	3 The keeper writes the epoch all the same.
+//	4 Every note and raise for the table's epoch is stale from now on.
+func (w *Owner) adopt(s *owned) bool {
+	to, now := w.keeper.State(s.id).Epoch, w.clock()
+	s.bucket.mu.Lock()
+	defer s.bucket.mu.Unlock()
+	if !s.bucket.mu.open || uint32(to) <= s.tokens.Epoch() {
+		return false
+	}
+	s.table.Raise(now, uint32(to))
+	w.wake(s.bucket, s.table.NextDue())
+	return true
 }
 
 func sleepUnavailable(ctx context.Context) error {

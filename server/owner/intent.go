@@ -77,10 +77,8 @@ func (w *Owner) Note(ctx context.Context, hash uint64, in Intent) error {
 		}
 		err = w.keeper.Note(ctx, s.id, shard.Epoch(epoch), in.note())
 		if errors.Is(err, single.ErrStale) {
-			// The epoch is being raised: durable already, and about to be in the table.
-			if err := sleep(ctx, time.Millisecond); err != nil {
-				return unavailable("the intent could not be noted: %w", err)
-			}
+			// The epoch was raised: durable already, and if not in the table yet it is now.
+			w.adopt(s)
 			continue
 		}
 		if err != nil {

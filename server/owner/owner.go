@@ -61,6 +61,7 @@ type owned struct {
 	bucket  *bucket
 	tokens  *lease.Sequence
 	table   *lease.Table
+	store   store
 	noted   single.Note // what the keeper holds for the current epoch
 	raising bool        // somebody is asking the keeper for a higher epoch
 	item    lease.Item  // what a Viewer is shown: an item of its own would cost every hit an allocation
@@ -100,11 +101,12 @@ func New(o Options) *Owner {
 		s.bucket.shards = append(s.bucket.shards, s)
 		s.tokens = lease.NewSequence(uint32(st.Epoch))
 		s.noted = st.Noted
+		s.store.part = s.bucket.mu.part
 		start := lease.Start{DoubtBelow: lease.Token(st.DoubtBelow)}
 		if st.Closed > 0 {
 			start.ClosedUntil = now + int64(st.Closed)
 		}
-		s.table = lease.New(s.tokens, store{s.bucket.mu.part}, o.Limits, start)
+		s.table = lease.New(s.tokens, &s.store, o.Limits, start)
 	}
 	return w
 }

@@ -26,6 +26,7 @@ type keeper struct {
 	fenced []uint64
 	notes  int
 	noteFn func(shard.ID, shard.Epoch) error // before a note counts
+	late   bool                              // a raise is done, but after its caller gave up
 }
 
 func newKeeper(shards int) *keeper {
@@ -70,6 +71,9 @@ func (k *keeper) Raise(_ context.Context, s shard.ID, from, atLeast shard.Epoch)
 		return 0, single.ErrStale
 	}
 	k.states[s].Epoch = max(from+1, atLeast)
+	if k.late {
+		return 0, context.DeadlineExceeded
+	}
 	return k.states[s].Epoch, nil
 }
 
@@ -374,9 +378,37 @@ func TestTagsReachEveryShard(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, lease.Hit, read(t, w, string(key), lease.Read{Peek: true}).now(t).Kind)
 	}
-	_, err := w.BumpTag(now, []byte("x"))
+	_, risen, err := w.BumpTag(now, []byte("x"))
+	require.Zero(t, risen)
 	require.NoError(t, err)
 	for i := range 100 {
 		require.Equal(t, lease.Empty, read(t, w, fmt.Sprintf("k%d", i), lease.Read{Peek: true}).now(t).Kind)
+	}
+}
+
+// What was done in some shards must not be said to have done nothing.
+func TestBumpInSomeShardsSaysSo(t *testing.T) {
+	w := newOwner(t, newKeeper(4))
+	b := w.shards[2].bucket
+	b.mu.Lock()
+	b.mu.open = false
+	b.mu.Unlock()
+	_, _, err := w.BumpTag(realTime(), []byte("tag"))
+	require.ErrorIs(t, err, ErrPartial)
+	require.ErrorIs(t, err, ErrUnavailable)
+	require.ErrorIs(t, w.Flush(realTime(), realTime()), ErrPartial)
+}
+
+// To look at a key is not to use it.
+func TestInspectMarksNothing(t *testing.T) {
+	w := newOwner(t, newKeeper(1))
+	hash, key := hashOf("k")
+	_, err := w.Put(realTime(), hash, key, lease.Set, lease.Item{Value: []byte("v")})
+	require.NoError(t, err)
+	for range 2 {
+		v, err := w.Inspect(realTime(), hash, key)
+		require.NoError(t, err)
+		require.True(t, v.Found)
+		require.False(t, v.Item.Fetched)
 	}
 }

@@ -7,30 +7,34 @@ import (
 
 // store shows a partition of the memory store to the rules.
 type store struct {
-	part *memory.Partition
+	part    *memory.Partition
+	looking bool // somebody only looks: what is read is not used
 }
 
-var _ lease.Store = store{}
+var _ lease.Store = (*store)(nil)
 
-func (s store) Get(hash uint64, key []byte, now int64) (lease.Item, bool) {
+func (s *store) Get(hash uint64, key []byte, now int64) (lease.Item, bool) {
+	if s.looking {
+		return s.Peek(hash, key, now)
+	}
 	it, ok := s.part.Get(hash, key, now)
 	return fromMemory(&it), ok
 }
 
-func (s store) Peek(hash uint64, key []byte, now int64) (lease.Item, bool) {
+func (s *store) Peek(hash uint64, key []byte, now int64) (lease.Item, bool) {
 	it, ok := s.part.Peek(hash, key, now)
 	return fromMemory(&it), ok
 }
 
-func (s store) Put(hash uint64, key []byte, it lease.Item) error {
+func (s *store) Put(hash uint64, key []byte, it lease.Item) error {
 	return s.part.Put(hash, key, toMemory(&it))
 }
 
-func (s store) Update(hash uint64, key []byte, it lease.Item) bool {
+func (s *store) Update(hash uint64, key []byte, it lease.Item) bool {
 	return s.part.Update(hash, key, toMemory(&it))
 }
 
-func (s store) Delete(hash uint64, key []byte) bool { return s.part.Delete(hash, key) }
+func (s *store) Delete(hash uint64, key []byte) bool { return s.part.Delete(hash, key) }
 
 func fromMemory(it *memory.Item) lease.Item {
 	return lease.Item{

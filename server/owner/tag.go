@@ -1,25 +1,38 @@
 package owner
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/shard"
 )
 
+// ErrPartial says that what concerns every shard was done in some of them only;
+// repeating it is safe. It comes with ErrUnavailable.
+var ErrPartial = errors.New("done in part, repeat it")
+
 // BumpTag makes void, in every shard, what has the tag. The token is of the
-// tag's own shard. After an error it is done in some shards; repeating is safe.
-func (w *Owner) BumpTag(now int64, tag []byte) (lease.Token, error) {
-	var own lease.Token
+// tag's own shard. risen is in how many shards an older bump had to be
+// forgotten for it, which voids all tagged values from before that one. Errors
+// wrap ErrUnavailable, and ErrPartial if it is done in some shards.
+func (w *Owner) BumpTag(now int64, tag []byte) (own lease.Token, risen int, err error) {
 	home := shard.Of(tag, uint32(len(w.shards)))
-	err := w.each(now, func(s *owned) {
+	err = w.each(now, func(s *owned) {
+		floor := s.table.TagFloor()
 		token := s.table.BumpTag(now, tag)
 		if s.id == home {
 			own = token
 		}
+		if s.table.TagFloor() != floor {
+			risen++
+		}
 	})
-	return own, err
+	return own, risen, err
 }
 
 // Flush makes void, in every shard, every value, now or at a later time.
+// Errors are those of BumpTag.
 func (w *Owner) Flush(now, at int64) error {
 	return w.each(now, func(s *owned) { s.table.Flush(now, at) })
 }
@@ -28,6 +41,9 @@ func (w *Owner) Flush(now, at int64) error {
 func (w *Owner) each(now int64, f func(*owned)) error {
 	for i := range w.shards {
 		s, err := w.lock(uint64(i)) // a hash below the count is its own shard
+		if err != nil && i > 0 {
+			return fmt.Errorf("%w; %w: %d of %d shards", err, ErrPartial, i, len(w.shards))
+		}
 		if err != nil {
 			return err
 		}

@@ -69,6 +69,8 @@ func (w *Owner) Inspect(now int64, hash uint64, key []byte) (KeyView, error) {
 		Lease: s.table.Inspect(now, hash, key),
 	}
 	peek := peeker{&v}
+	s.store.looking = true
+	defer func() { s.store.looking = false }()
 	s.table.Lease(now, hash, key, lease.Read{Peek: true, StaleOK: true}, peek)
 	return v, nil
 }

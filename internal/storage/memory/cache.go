@@ -12,6 +12,11 @@ const DefaultMaxItem = 1 << 20
 type Options struct {
 	Bytes   int64 // budget of everything: records, index, directory
 	MaxItem int   // largest value in bytes; 0 = DefaultMaxItem
+
+	// MaxPartitions bounds the number of partitions, for a caller who has fewer
+	// kinds of keys than that to deal out; 0 = as many as are useful. Memory is
+	// not shared between partitions: one without keys is wasted.
+	MaxPartitions int
 }
 
 // Cache is a set of partitions under one budget.
@@ -28,7 +33,11 @@ func New(o Options) (*Cache, error) {
 	if o.MaxItem == 0 {
 		o.MaxItem = DefaultMaxItem
 	}
-	l, err := layoutFor(o.Bytes, o.MaxItem)
+	most := maxPartitions
+	for o.MaxPartitions > 0 && most > o.MaxPartitions {
+		most /= 2
+	}
+	l, err := layoutFor(o.Bytes, o.MaxItem, most)
 	if err != nil {
 		return nil, err
 	}
@@ -95,12 +104,12 @@ const (
 	maxMaxItem      = 1 << 30
 )
 
-func layoutFor(budget int64, maxItem int) (layout, error) {
+func layoutFor(budget int64, maxItem, most int) (layout, error) {
 	if maxItem < 0 || maxItem > maxMaxItem {
 		return layout{}, fmt.Errorf("items of up to %d bytes are not possible: the limit is %d", maxItem, maxMaxItem)
 	}
 	largest := roundUp(fixedHeader+optionalHeader+MaxKey+MaxTags+maxItem, pageSize)
-	for n := maxPartitions; n >= 1; n /= 2 {
+	for n := most; n >= 1; n /= 2 {
 		each := budget / int64(n)
 		l := layout{partitions: n}
 		l.segment = max(largest, int(min(max(each/64/pageSize*pageSize, smallSegment), largeSegment)))

@@ -222,17 +222,17 @@ func TestBudgets(t *testing.T) {
 	require.EqualError(t, err, "a memory budget of 1048576 bytes is too small: with items of up to 1048576 bytes it takes at least 8429888")
 
 	for _, maxItem := range []int{1, 100, 64 * kib, mib, 5 * mib} {
-		_, err := layoutFor(0, maxItem)
+		_, err := layoutFor(0, maxItem, maxPartitions)
 		var budget, need int64
 		var n int
 		_, scanErr := fmt.Sscanf(err.Error(), "a memory budget of %d bytes is too small: with items of up to %d bytes it takes at least %d", &budget, &n, &need)
 		require.NoError(t, scanErr)
-		l, err := layoutFor(need, maxItem)
+		l, err := layoutFor(need, maxItem, maxPartitions)
 		require.NoError(t, err, "what the error asks for is enough")
 		require.Equal(t, 1, l.partitions)
 	}
 	for budget, want := range map[int64]int{9 * mib: 1, 17 * mib: 2, 64 * mib: 4, 100 * mib: 8, 1 << 30: 64, 1 << 34: 64} {
-		l, err := layoutFor(budget, DefaultMaxItem)
+		l, err := layoutFor(budget, DefaultMaxItem, maxPartitions)
 		require.NoError(t, err)
 		require.Equal(t, want, l.partitions, "%d", budget)
 		require.LessOrEqual(t, int64(l.partitions)*int64(l.segments)*int64(l.segment), budget)
