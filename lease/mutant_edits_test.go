@@ -1,3 +1,5 @@
+//go:build !race
+
 package lease
 
 // mutantEdit plants bugs: in file, old, which must stand there exactly once,

@@ -70,6 +70,11 @@ func (t *Table) Lease(now int64, hash uint64, key []byte, q Read, r Reader) {
 	t.tick(now)
 	e := t.settled(now, key)
 	a, park := t.decide(now, e, hash, key, &q)
+	// Each event of the key looks at all who wait for it, also each arrival: a
+	// hundred thousand would keep everybody from the shard for minutes.
+	if park && t.limits.Waiters > 0 && len(e.waiters) >= t.limits.Waiters {
+		park = false
+	}
 	if !park {
 		t.tell(r, a)
 		return

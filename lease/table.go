@@ -10,6 +10,7 @@ type Limits struct {
 	Leases    int   // keys with a lease or the memory of one; the oldest are dropped beyond it
 	Intents   int   // open intents; new ones are refused beyond it
 	Doubts    int   // doubts of keys; beyond it they fold into the shard's doubt
+	Waiters   int   // readers who wait for one key; others are told how long it may take; 0 is no bound
 	Tags      int   // bumped tags; beyond it the oldest rise the floor
 }
 
@@ -30,6 +31,7 @@ func DefaultLimits() Limits {
 		Leases:    512,
 		Intents:   512,
 		Doubts:    512,
+		Waiters:   16384,
 		Tags:      1024,
 	}
 }

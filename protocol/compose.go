@@ -99,4 +99,10 @@ func composeKey(dst, key []byte, end string) ([]byte, error) {
 	return append(append(append(dst, ' '), key...), end...), nil
 }
 
-var errBadKey = fmt.Errorf("%w: a key has 1 to %d bytes, none of them a blank or a control byte", ErrRequest, MaxKey)
+var (
+	errBadKey = fmt.Errorf("%w: a key has 1 to %d bytes, none of them a blank or a control byte", ErrRequest, MaxKey)
+	// Other keys travel as base64, which has to be within MaxKey too.
+	errBadLeaseKey = fmt.Errorf("%w: a key has 1 to %d bytes; with blanks or control bytes among them, 1 to %d",
+		ErrRequest, MaxKey, MaxKey/4*3)
+	errBadTag = fmt.Errorf("%w: a tag has 1 to %d bytes, none of them a blank or a control byte", ErrRequest, MaxTag)
+)

@@ -25,8 +25,33 @@ func (p *Parser) parseUnknown() {
 		p.reason = CloseHTTP
 		return
 	}
+	p.blockOfUnknown(first, line)
 	p.req.NoReply = string(end) == noReply
 	p.req.Err = Error{Kind: ErrorCommand, Hidden: p.req.NoReply}
+}
+
+// blockOfUnknown finds the data block of store commands that are not spoken here.
+// It is swallowed: what an application stores must never be read as commands.
+func (p *Parser) blockOfUnknown(verb, line []byte) {
+	at := 0 // where the length stands, counted from the verb
+	switch string(verb) {
+	case "append", "prepend", "cas":
+		at = 4
+	case "lease-set":
+		at = 5
+	case "ms":
+		at = 2
+	default:
+		return
+	}
+	words := fields{line}
+	var length []byte
+	for range at + 1 {
+		length, _ = words.next()
+	}
+	if n, ok := parseUint(length); ok && n <= maxLength {
+		p.bodyLen = int(n)
+	}
 }
 
 // http reports whether a line with these words is part of an HTTP request.

@@ -66,6 +66,25 @@ func TestOneFillIsNotCopiedWithoutBound(t *testing.T) {
 	p.expect(fmt.Sprintf("HD s%d", len(value)))
 }
 
+// Where values may be large, one of them behind a reply that waits is no excess.
+func TestLargeValueMayWaitBehindARead(t *testing.T) {
+	s := start(t, func(c *Config) { c.Memory, c.MaxItem = 512<<20, 20<<20 })
+	holder, p := dial(t, s), dial(t, s)
+	size := 20 << 20
+	value := strings.Repeat("v", size)
+	holder.send(fmt.Sprintf("set big 0 0 %d\n%s\n", size, value))
+	holder.expect("STORED")
+	token := holder.lease("k")
+	p.send("lg k v w5000\nget big\n")
+	require.Eventually(t, func() bool { _, held := s.held(); return held > size }, 5*time.Second, time.Millisecond)
+	holder.send("ls k 1 L" + token + "\nx\n")
+	holder.expect("HD")
+	p.expect("VA 1", "x", fmt.Sprintf("VALUE big 0 %d", size))
+	_, err := io.CopyN(io.Discard, p.r, int64(size+2))
+	require.NoError(t, err)
+	p.expect("END")
+}
+
 // The bound on waiting replies holds within one batch, too, however much of it
 // came in one read.
 func TestWaitingRepliesAreBoundedWithinABatch(t *testing.T) {

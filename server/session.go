@@ -41,7 +41,7 @@ const (
 	// fullPlaces is how many places are reserved before they are counted.
 	fullPlaces = 256
 	// maxHeld is how many bytes of replies are kept for a peer that does not read
-	// or behind a reply that waits.
+	// or behind a reply that waits; more where a value may be larger.
 	maxHeld = 8 << 20
 	// maxOpen is how many replies of a connection may wait. It is kept by closing:
 	// a connection that is not read can have its own fill behind its own wait (U13).
@@ -62,6 +62,9 @@ func (s *session) want() int { return s.parser.Want() }
 func (s *session) rest() {
 	s.parser.Forget()
 	s.reader.key, s.reader.viewer.key = nil, nil
+	if cap(s.out) > keepBuffer {
+		s.out = nil
+	}
 }
 
 // swallowing reports whether a refused data block is still coming.

@@ -60,12 +60,20 @@ func (s *Server) Serve() error {
 	return nil
 }
 
-// Stop ends the port once what is being answered is.
+// lastWords is how long what is being asked and answered is waited for.
+const lastWords = time.Second
+
+// Stop ends the port once what is being answered is. It does not wait for long:
+// to HTTP a connection on which nothing was asked yet, as browsers and health
+// checks hold them ready, is at work.
 func (s *Server) Stop(ctx context.Context) error {
-	if err := s.http.Shutdown(ctx); err != nil {
-		return errors.Join(err, s.http.Close())
+	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return s.http.Close()
 	}
-	return nil
+	return err
 }
 
 func (s *Server) routes() http.Handler {

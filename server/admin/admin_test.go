@@ -88,6 +88,7 @@ func (n *node) call(method, path, body string, into any) int {
 	n.t.Helper()
 	req, err := http.NewRequest(method, "http://"+n.admin.Addr().String()+path, strings.NewReader(body))
 	require.NoError(n.t, err)
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(n.t, err)
 	defer resp.Body.Close()
@@ -235,6 +236,22 @@ func TestBadRequests(t *testing.T) {
 	}
 	var e api.Error
 	require.Equal(t, http.StatusNotFound, n.call("GET", "/api/v1/nothing", "", &e))
+}
+
+// What a web page can have a browser send without asking changes nothing.
+func TestForeignPagesCannotInvalidate(t *testing.T) {
+	n := start(t)
+	n.do("set a 0 0 1\nx\n")
+	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", ""} {
+		req, err := http.NewRequest("POST", "http://"+n.admin.Addr().String()+api.PathInvalidate, strings.NewReader(`{"keys":["a"]}`))
+		require.NoError(t, err)
+		req.Header.Set("Content-Type", kind)
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusBadRequest, resp.StatusCode, kind)
+	}
+	require.Equal(t, "HD", n.do("lg a\n"))
 }
 
 func TestMetrics(t *testing.T) {

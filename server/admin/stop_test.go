@@ -154,3 +154,18 @@ func load(addr string, shards uint32, open *sync.Map) {
 		}
 	}
 }
+
+// A connection on which nothing was asked does not hold up the stop, and is no
+// error of it.
+func TestStopDoesNotWaitForSilentConnections(t *testing.T) {
+	n := start(t)
+	nc, err := net.Dial("tcp", n.admin.Addr().String())
+	require.NoError(t, err)
+	defer nc.Close()
+	time.Sleep(50 * time.Millisecond) // until it is accepted
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	begun := time.Now()
+	require.NoError(t, n.admin.Stop(ctx))
+	require.Less(t, time.Since(begun), 3*time.Second)
+}

@@ -45,3 +45,21 @@ func holder(f *os.File) string {
 	}
 	return fmt.Sprintf(" (%d)", pid)
 }
+
+// stillLocked returns nil if the directory of that name is the one we locked.
+// One that was moved away, or removed, and made anew is another process's to
+// write, whose epochs ours would replace.
+func stillLocked(dir string, lock *os.File) error {
+	ours, err := lock.Stat()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotWritten, err)
+	}
+	there, err := os.Stat(filepath.Join(dir, lockName))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotWritten, err)
+	}
+	if !os.SameFile(ours, there) {
+		return fmt.Errorf("%w: data directory %s was replaced", ErrNotWritten, dir)
+	}
+	return nil
+}

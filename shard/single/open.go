@@ -41,7 +41,12 @@ func open(dir string, o Options, d disk) (*Keeper, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	save := func(st *state) error { return d.write(dir, encode(st)) }
+	save := func(st *state) error {
+		if err := stillLocked(dir, lock); err != nil {
+			return err
+		}
+		return d.write(dir, encode(st))
+	}
 	return newKeeper(st, save, lock, nil), nil
 }
 
