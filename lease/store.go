@@ -12,7 +12,6 @@ type Item struct {
 	Accessed   int64  // when it was last read, or stored
 	Fetched    bool   // read since it was stored
 	Marked     bool   // memcached's stale mark (md I): shown, and somebody is asked to refresh it
-	BinaryKey  bool   // stored under a key given in base64, which is how it is shown
 	Tags       []byte // as AppendTag wrote them
 	Value      []byte
 }

@@ -166,14 +166,3 @@ func TestErrorLines(t *testing.T) {
 	require.Len(t, AppendServerError(nil, strings.Repeat("x", 5000)), len("SERVER_ERROR \r\n")+maxText)
 	require.Equal(t, "CLIENT_ERROR x\r\n", string(AppendError(nil, Error{Kind: ErrorOfClient, Text: "x", Flag: '\n'})))
 }
-
-// What an application stores by a command that is not spoken is no command.
-func TestBlockOfUnknownStoreIsSwallowed(t *testing.T) {
-	for _, line := range []string{"append k 0 0 9", "prepend k 0 0 9 noreply", "cas k 0 0 9 77", "ms k 9 T0", "lease-set k 7 0 0 9"} {
-		in := line + "\r\nflush_all\r\nversion\r\n"
-		out, _ := stream(t, Limits{}, []byte(in))
-		require.Len(t, out, 2, line)
-		require.Equal(t, Bad, out[0].st, line)
-		require.Equal(t, VerbVersion, out[1].req.Verb, line)
-	}
-}

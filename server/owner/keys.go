@@ -156,7 +156,7 @@ func (w *Owner) Edit(now int64, hash uint64, key []byte, by lease.Editor) (shown
 		return 0, err
 	}
 	shown, err = s.table.Edit(now, hash, key, by)
-	w.unlock(s, now)
+	w.unlock(s)
 	return shown, err
 }
 
@@ -167,6 +167,6 @@ func (w *Owner) Meta(now int64, hash uint64, key []byte, q lease.Meta, v lease.M
 		return false, err
 	}
 	found := s.table.Meta(now, hash, key, q, v)
-	w.unlock(s, now)
+	w.unlock(s)
 	return found, nil
 }

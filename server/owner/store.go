@@ -47,25 +47,18 @@ func fromMemory(it *memory.Item) lease.Item {
 		Accessed:   it.Accessed,
 		Fetched:    it.Fetched,
 		Marked:     it.Bits&bitMarked != 0,
-		BinaryKey:  it.Bits&bitBinaryKey != 0,
 		Tags:       it.Tags,
 		Value:      it.Value,
 	}
 }
 
-// What the store keeps for us of an item.
-const (
-	bitMarked uint8 = 1 << iota
-	bitBinaryKey
-)
+// bitMarked is what the store keeps for us of an item.
+const bitMarked uint8 = 1
 
 func toMemory(it *lease.Item) memory.Item {
 	var bits uint8
 	if it.Marked {
 		bits |= bitMarked
-	}
-	if it.BinaryKey {
-		bits |= bitBinaryKey
 	}
 	return memory.Item{
 		Version:    uint64(it.Version),
