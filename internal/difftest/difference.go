@@ -10,11 +10,14 @@ type Difference struct {
 	Example   []Step
 	Ref, Ours string
 	Why       string
-	// Match says whether a finding is this difference. Where it is nil, Hide is
-	// applied to both replies before they are compared, and takes out what is
-	// expected to differ.
+	// Match says whether a finding is this difference; without it, Shows does. Hide is
+	// applied to both replies before they are compared, and takes out what is expected
+	// to differ.
 	Match func(f *Finding) bool
 	Hide  func(units []unit) []unit
+	// Shows says whether a step may show it by itself, so that it is not sent too
+	// often. It may be nil.
+	Shows func(s *Step) bool
 	// Harmless is set where both servers hold the same values afterwards, so that
 	// the round can go on.
 	Harmless bool
@@ -69,7 +72,8 @@ func hide(expected []Difference, u []unit) []unit {
 // expect finds the entry that a finding is.
 func expect(expected []Difference, f *Finding) *Difference {
 	for i := range expected {
-		if expected[i].Match != nil && expected[i].Match(f) {
+		d := &expected[i]
+		if d.Match != nil && d.Match(f) || d.Match == nil && d.Shows != nil && d.Shows(f.Step) {
 			return &expected[i]
 		}
 	}

@@ -3,6 +3,7 @@ package difftest
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,14 +21,143 @@ var Deliberate = []Difference{
 		Hide: func(u []unit) []unit { return rewritten(u, versionLine, "VERSION") }, Harmless: true,
 	},
 	{
-		Name: "class and size in me", Example: []Step{lines("set k 0 0 1", "1"), lines("me k")}, Ref: "ME k exp=-1 la=0 cas=… fetch=no cls=1 size=…", Ours: "ME k …",
+		Name: "class and size in me", Example: []Step{data("set k 0 0 1", "1"), lines("me k")}, Ref: "ME k exp=-1 la=0 cas=… fetch=no cls=1 size=…", Ours: "ME k exp=-1 la=0 cas=… fetch=no cls=1 size=…",
 		Why:  "they are about memcached's allocator",
 		Hide: func(u []unit) []unit { return rewritten(u, classAndSize, "") }, Harmless: true,
 	},
+	{
+		Name: "a stub is no value", Example: []Step{lines("mg k N30"), lines("get k")}, Ref: "END", Ours: "END",
+		Why: "what mg made for its winner to fill (N) is for meta readers only: no other command takes it for an empty value, so that nobody reads nothing, and add, set and delete mean what they say",
+		Match: func(f *Finding) bool {
+			if !f.after("mg ma", "N") {
+				return false
+			}
+			if f.Step.is("mg") {
+				return f.after(changes, "") // of what became of the stub then
+			}
+			creates := f.has("N") || f.has("ME")
+			return creates || strings.HasPrefix(f.ref(), "VALUE ") && strings.Contains(f.ref()+" ", " 0 ") || missed.MatchString(f.ours())
+		},
+	},
+	{
+		Name: "a fill keeps the version", Example: []Step{lines("mg k N30 c"), data("ms k 1 C${c0} c", "1")}, Ref: "HD c…", Ours: "HD c…",
+		Why: "the version of what was filled is the token of the winner's lease, which he knows, and a late I-fill keeps the newest one: in memcached its version grows, the winner is refused, and the value is stale until its time is over",
+		Match: func(f *Finding) bool {
+			return f.versions() && (f.after("mg ma", "N") || f.after("md", "I") || f.after("ms", "I") || f.has("I"))
+		},
+	},
+	{
+		Name: "control bytes", Example: []Step{lines("get a\tb")}, Ref: "END", Ours: "CLIENT_ERROR bad command line format",
+		Why: "a key, an opaque and every other word is free of them, so that nothing that an application passes on as a key can end a line or a word for somebody",
+		Match: func(f *Finding) bool {
+			return strings.HasPrefix(f.ours(), "CLIENT_ERROR ") && hasControl(f.Step)
+		},
+		Shows: hasControl,
+	},
+	{
+		Name: "an opaque that is too long", Example: []Step{data("set k 0 0 1", "a"), lines("ma k O${o*32}")}, Ref: "CLIENT_ERROR cannot increment or decrement non-numeric value", Ours: "CLIENT_ERROR opaque token too long",
+		Why:   "is refused before anything is done; memcached counts, touches and makes stubs first",
+		Match: func(f *Finding) bool { return longOpaque.MatchString(f.Step.text()) || f.afterMatch(longOpaque) },
+	},
+	{
+		Name: "long lines", Example: []Step{lines("set " + strings.Repeat("k", 3000) + " 0 0 1")}, Ref: "…", Ours: "CLIENT_ERROR line too long",
+		Why: "a line has at most 2048 bytes, one of get and gets at most 1 MiB. memcached takes a longer one or closes the connection, as its bytes happen to come in",
+		Match: func(f *Finding) bool {
+			return f.ours() == "CLIENT_ERROR line too long" || len(f.Step.Lines[0].text())-len(f.Step.Lines[0].Data) > 2048
+		},
+	},
+	{
+		Name: "a mutation ends the lease", Example: []Step{data("set k 0 0 1", "1"), lines("md k I"), lines("mg k"), lines("incr k 1"), lines("mg k")}, Ref: "HD Z X", Ours: "HD X W",
+		Why: "whatever changes a value voids the lease to refresh it, incr too, so the next reader is asked to; memcached keeps the old winner where it changes a value in place",
+		Match: func(f *Finding) bool {
+			return f.after("incr decr ma touch gat gats append prepend mg", "") && strings.HasSuffix(f.ref(), " Z X") && strings.HasSuffix(f.ours(), " X W")
+		},
+	},
+	{
+		Name: "how a key comes back", Example: []Step{data("ms YWJj 1 b", "1"), lines("mg abc k")}, Ref: "HD kYWJj b", Ours: "HD kabc",
+		Why: "k gives the key as it was asked for; memcached as it was stored, and the stub of a key given in base64 in plain, line ends and all",
+		Match: func(f *Finding) bool {
+			return f.Step.is("me mg ms md ma") && (f.Step.is("me") || f.has("k")) && sameBut(f.ref(), f.ours())
+		}, Harmless: true,
+	},
+	{
+		Name: "the largest value", Example: []Step{data("set k 0 0 1048576", "${v*1048576}")}, Ref: "SERVER_ERROR object too large for cache", Ours: "STORED",
+		Why: "1 MiB is a value's size; memcached counts its header and the key too, so that its largest value is a little smaller",
+		Match: func(f *Finding) bool {
+			return f.ref() == "SERVER_ERROR object too large for cache" && f.ours() != "" && announcedBelow(f.Step)
+		},
+	},
+	{
+		Name: "flush_all as of a time before the start", Example: []Step{data("set k 0 0 1", "1"), lines("flush_all ${now-100000}"), lines("get k")}, Ref: "VALUE k 0 1", Ours: "END",
+		Why:   "what is there now was stored after that time or before it, and goes; memcached forgets to if it was started later",
+		Match: func(f *Finding) bool { return f.flushedBack() },
+	},
+	{
+		Name: "tuning", Example: []Step{lines("slabs automove ratio 0.8")}, Ref: "OK", Ours: "ERROR",
+		Why:   "slabs, lru, lru_crawler and extstore tune what is not there",
+		Match: func(f *Finding) bool { return tuning.MatchString(f.Step.text()) }, Harmless: true,
+	},
+	{
+		Name: "HTTP", Example: []Step{lines("HEAD /")}, Ref: "ERROR", Ours: "closes",
+		Why:   "a line that begins as HTTP does ends the connection, however it goes on, with a line in the log; memcached looks at its end",
+		Match: func(f *Finding) bool { return f.Step.is("GET POST PUT HEAD DELETE OPTIONS PATCH") && f.Ours.closed },
+	},
+	{
+		Name: "empty line behind an error of get", Example: []Step{lines("get " + strings.Repeat("k", 251))}, Ref: "", Ours: "CLIENT_ERROR bad command line format",
+		Why: "memcached 1.6.45 ends that error twice (1.6.18 does not)",
+		Match: func(f *Finding) bool {
+			return f.Step.is("get gets gat gats") && f.At > 0 && f.At < len(f.RefUnits) && f.ref() == "" && strings.HasPrefix(lineAt(f.RefUnits, f.At-1), "CLIENT_ERROR ")
+		}, Harmless: true,
+	},
+	{
+		Name: "me with b", Example: []Step{data("set abc 0 0 1", "1"), lines("me YWJj b")}, Ref: "EN", Ours: "ME YWJj …",
+		Why:   "memcached 1.6.45 overlooks a b that nothing follows (1.6.18 does not)",
+		Match: func(f *Finding) bool { return f.Step.is("me") && f.Step.word(2) == "b" && f.Step.word(3) == "" }, Harmless: true,
+	},
+}
+
+// sameBut reports whether two lines differ in the key alone.
+func sameBut(ref, ours string) bool {
+	keyless := func(line string) string {
+		return key64.ReplaceAllString(binaryMark.ReplaceAllString(line, ""), "$1")
+	}
+	return keyless(ref) == keyless(ours) || strings.Contains(ref, " k") && strings.Contains(ours, " k")
+}
+
+// announcedBelow reports whether the step announces a value that just fits 1 MiB.
+func announcedBelow(s *Step) bool {
+	at := 4
+	if s.is("ms") {
+		at = 2
+	}
+	n, err := strconv.Atoi(s.word(at))
+	return err == nil && n <= 1<<20 && n > 1<<20-400
+}
+
+// flushedBack reports whether everything was flushed as of a time long ago.
+func (f *Finding) flushedBack() bool {
+	return slices.ContainsFunc(f.prior, func(s Step) bool { return strings.Contains(s.text(), "flush_all ${now-") })
+}
+
+// changes are the commands that change a key's value or its header.
+const changes = "set add replace append prepend cas incr decr delete touch gat gats ms md ma"
+
+// hasControl reports whether there is a byte in the step's line that ends words or
+// lines somewhere.
+func hasControl(s *Step) bool {
+	l := s.Lines[0]
+	l.HasData, l.Data, l.DataEnd = false, "", ""
+	line := strings.TrimSuffix(strings.TrimSuffix(l.text(), "\n"), "\r")
+	return strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 var (
-	versionLine  = regexp.MustCompile(`^VERSION \d+\.\d+\.\d+\S*$`)
+	key64        = regexp.MustCompile(`( |^ME )k?\S+`)
+	binaryMark   = regexp.MustCompile(` b( |$)`)
+	missed       = regexp.MustCompile(`^(END|NOT_FOUND|NOT_STORED|STORED|NF|NS|EN|EX)\b`)
+	longOpaque   = regexp.MustCompile(`O\$\{o\*(32|33|100)\}`)
+	versionLine  = regexp.MustCompile(`^VERSION \d+\.\d+\.\d+.*$`)
+	tuning       = regexp.MustCompile(`^ *(slabs|lru|lru_crawler|extstore|stats +(detail|cachedump))\b`)
 	classAndSize = regexp.MustCompile(` cls=\d+ size=\d+$`)
 )
 

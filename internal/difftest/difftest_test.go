@@ -121,7 +121,7 @@ func compareTimed(t *testing.T, ref, ours string, expected []Difference) {
 
 // report plays a round and says whether it found something.
 func report(t *testing.T, p *Pair, seed uint64, round int, generate func(uint64, int) []Step) bool {
-	found, fleeting, err := p.Round(generate(seed, round))
+	found, fleeting, err := p.Round(Thin(generate(seed, round), p.Expected, seed, round))
 	if !assertNoError(t, err) {
 		return true
 	}

@@ -23,7 +23,7 @@ func keyName(prefix string, i int) string {
 	case keyCount - 1:
 		return prefix + strings.Repeat("L", 250-len(prefix))
 	case keyCount - 2:
-		return prefix + "\x00 \r\n\xff"
+		return prefix + "\x00\x01 \xff"
 	}
 	return prefix + string(rune('a'+i))
 }
@@ -32,7 +32,8 @@ func keyName(prefix string, i int) string {
 //
 //	${k3}            the key number 3
 //	${b3}            the same in base64
-//	${p}             the prefix of all keys
+//	${q186}          a key of 186 bytes in base64
+//	${p} ${bp}       the prefix of all keys, and in base64
 //	${c3}            the version of key 3 that this server showed last
 //	${c3+1} ${c3-1}  its neighbours, if the step before showed it: later, other
 //	                 numbers may have been given out, and which is the server's affair
@@ -81,7 +82,13 @@ func (e *env) value(name string) string {
 		return e.prefix
 	case 'k':
 		return keyName(e.prefix, atoi(name[1:]))
+	case 'q':
+		long := e.prefix + strings.Repeat("Q", atoi(name[1:])-prefixLen)
+		return base64.StdEncoding.EncodeToString([]byte(long))
 	case 'b':
+		if name == "bp" {
+			return base64.StdEncoding.EncodeToString([]byte(e.prefix))
+		}
 		return base64.StdEncoding.EncodeToString([]byte(keyName(e.prefix, atoi(name[1:]))))
 	case 'n':
 		return strconv.FormatInt(e.now.Unix()+int64(atoi(strings.TrimPrefix(name, "now"))), 10)

@@ -1,7 +1,6 @@
 package difftest
 
 import (
-	"fmt"
 	"strconv"
 )
 
@@ -10,7 +9,7 @@ func (s *source) classicStore() Line {
 	verb := s.of("set", "set", "set", "add", "replace", "append", "prepend", "cas")
 	l := Line{Words: []string{verb, s.key(), s.clientFlags(), s.exptime(), strconv.Itoa(n)}, HasData: true, Data: data, DataEnd: "\r\n"}
 	if verb == "cas" {
-		l.Words = append(l.Words, s.casArgument())
+		l.Words = append(l.Words, s.casArgument(l.Words[1]))
 	}
 	l.Words = append(l.Words, s.sometimes(8, s.of("noreply", "noreply", "noreply", "noreply", "NOREPLY", "norepl", "noreply noreply", "0", "extra noreply"))...)
 	switch s.IntN(60) {
@@ -30,16 +29,18 @@ func (s *source) classicStore() Line {
 
 func (s *source) of2(from ...int) int { return from[s.IntN(len(from))] }
 
-func (s *source) casArgument() string {
-	if s.IntN(10) < 6 {
-		return fmt.Sprintf("${c%d}", s.IntN(3))
+// casArgument gives a version to compare with: one that the key had, or none of
+// it. Another key's would say nothing, as leasecached counts in each shard.
+func (s *source) casArgument(key string) string {
+	if k, ok := keyNumber(key); ok && s.IntN(10) < 7 {
+		return "${c" + string(k) + "}"
 	}
-	return s.of(append([]string{"0", "1", "77", "${c0}"}, numbers...)...)
+	return s.of(append([]string{"0", "1", "77", "18446744073709551615"}, numbers...)...)
 }
 
 func (s *source) classicGet() Line {
 	l := Line{Words: []string{s.of("get", "gets", "gets", "gat", "gats")}}
-	if len(l.Words[0]) > 3 && l.Words[0][:3] == "gat" || l.Words[0] == "gat" {
+	if l.Words[0][:3] == "gat" {
 		l.Words = append(l.Words, s.exptime())
 	}
 	n := 1
@@ -50,7 +51,10 @@ func (s *source) classicGet() Line {
 		n = 2 + s.IntN(4)
 	case 4:
 		if s.oneIn(10) {
-			n = 20 + s.IntN(3000)
+			// Only get and gets may be so long.
+			if n = 20; l.Words[0][:3] == "get" {
+				n += s.IntN(3000)
+			}
 		}
 	}
 	for range n {

@@ -22,14 +22,14 @@ func (s *source) metaKey() (string, []string) {
 const everyFlag = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_~!{\x7f\xe9"
 
 // flag gives one flag with an argument that fits it, or does not.
-func (s *source) flag(f byte) string {
+func (s *source) flag(f byte, key string) string {
 	switch f {
 	case 'T', 'N', 'R':
 		return string(f) + s.ttl(f)
 	case 'F':
 		return "F" + s.clientFlags()
 	case 'C':
-		return "C" + s.casArgument()
+		return "C" + s.casArgument(key)
 	case 'E':
 		if s.oneIn(15) {
 			return "E" + s.of("", "-1", "+1", "a", "1a", "0x1", "18446744073709551616", "007")
@@ -40,7 +40,7 @@ func (s *source) flag(f byte) string {
 	case 'M':
 		return "M" + s.of("E", "A", "P", "R", "S", "I", "D", "+", "-", "e", "a", "s", "i", "d", "X", "", "EE", "set", "append", "II", "0")
 	case 'O':
-		return "O" + s.of("", "1", "abc", "opaque-123", "${o*30}", "${o*31}", "${o*32}", "${o*33}", "${o*100}", "a\tb", "\xff", "c5", "W")
+		return "O" + s.of("", "1", "abc", "opaque-123", "${o*30}", "${o*31}", "${o*32}", "${o*33}", "${o*100}", "\xff", "c5", "W", s.of("t9", "b", "k", "a\tb"))
 	case 'P', 'L':
 		return string(f) + s.of("", "1", "hint", "${h*40}")
 	}
@@ -60,7 +60,7 @@ func (s *source) ttl(f byte) string {
 }
 
 // flags gives a number of flags, most of them from those the command knows.
-func (s *source) flags(known string) []string {
+func (s *source) flags(known, key string) []string {
 	n := s.IntN(5)
 	switch s.IntN(60) {
 	case 0:
@@ -79,14 +79,14 @@ func (s *source) flags(known string) []string {
 			continue
 		}
 		seen[f] = true
-		out = append(out, s.flag(f))
+		out = append(out, s.flag(f, key))
 	}
 	if n >= 14 {
 		// Too many is too many even if each is right.
 		for f := byte('a'); len(out) < n && f <= 'z'; f++ {
 			if !seen[f] {
 				seen[f] = true
-				out = append(out, s.flag(s.of("k", "s", "t", "c", "f", "v", "h", "l", "u", "P", "L", "O", string(f))[0]))
+				out = append(out, s.flag(s.of("k", "s", "t", "c", "f", "v", "h", "l", "u", "P", "L", "O", string(f))[0], key))
 			}
 		}
 	}
@@ -96,17 +96,17 @@ func (s *source) flags(known string) []string {
 func (s *source) meta(verb, known string, more ...string) Line {
 	key, b := s.metaKey()
 	l := Line{Words: append([]string{verb, key}, more...)}
-	flags := append(s.flags(known), b...)
+	flags := append(s.flags(known, key), b...)
 	s.Shuffle(len(flags), func(i, j int) { flags[i], flags[j] = flags[j], flags[i] })
 	l.Words = append(l.Words, flags...)
 	return l
 }
 
 func (s *source) metaGet() Line {
-	if s.oneIn(4) {
+	if s.oneIn(7) {
 		return s.meta("mg", "vNRcstfhlk", "v", s.of("N100", "N30", "R50", "N0", "N-1", "R500"))
 	}
-	return s.meta("mg", "vvfstchlkOquTNRCEbPL")
+	return s.meta("mg", "vvffsstcchlkkOOquTRCEbPLN")
 }
 
 func (s *source) metaSet() Line {

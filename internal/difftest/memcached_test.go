@@ -35,9 +35,11 @@ func findMemcached(t testing.TB) string {
 	return ""
 }
 
-// startMemcached starts one that has memory for everything that a test stores, so
-// that it never evicts, and one thread, so that its versions grow. It ends with the
-// test.
+// startMemcached starts one whose replies are determined by what it is sent: with
+// memory for everything that a test stores, so that it never evicts; with one thread,
+// so that its versions grow; without the thread that moves items between its lists,
+// because incr replaces a value in place only while nobody else looks at it. It ends
+// with the test.
 func startMemcached(t testing.TB, path string) *memcached {
 	t.Helper()
 	m := &memcached{}
@@ -49,7 +51,7 @@ func startMemcached(t testing.TB, path string) *memcached {
 		t.Fatalf("which version is this? %q", said)
 	}
 	ports := filepath.Join(t.TempDir(), "ports")
-	args := []string{"-l", "127.0.0.1", "-p", "-1", "-U", "0", "-m", "1024", "-t", "1"}
+	args := []string{"-l", "127.0.0.1", "-p", "-1", "-U", "0", "-m", "1024", "-t", "1", "-o", "no_lru_maintainer"}
 	if os.Geteuid() == 0 {
 		args = append(args, "-u", "root")
 	}
@@ -99,5 +101,5 @@ func (m *memcached) raise(t testing.TB) {
 // startLeasecached starts ours.
 func startLeasecached(t testing.TB) string {
 	t.Helper()
-	return apptest.Start(t, apptest.Options{Flags: []string{"--memory", "512MiB", "--shards", "16", "--log-level", "warn"}}).Listen
+	return apptest.Start(t, apptest.Options{Flags: []string{"--memory", "512MiB", "--shards", "16"}}).Listen
 }

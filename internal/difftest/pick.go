@@ -86,7 +86,7 @@ func (s *source) oddKey() string {
 	return s.of(
 		fmt.Sprintf("${p}${x*%d}", 250-prefixLen), fmt.Sprintf("${p}${x*%d}", 251-prefixLen),
 		fmt.Sprintf("${p}${x*%d}", 249-prefixLen), fmt.Sprintf("${p}${x*%d}", 400),
-		"${p}é", "${p}\xff\xfe", "${p}\x80", "${p}/a?b=c&d", "${p}\x7f", "${p}\x01", "${p}a\tb", "${p}a\rb",
+		"${p}é", "${p}\xff\xfe", "${p}\x80", "${p}/a?b=c&d", "${p}-", s.of("${p}\x7f", "${p}\x01", "${p}a\tb", "${p}a\rb"),
 	)
 }
 
@@ -101,8 +101,8 @@ func (s *source) key64() string {
 	case n < 91:
 		return fmt.Sprintf("${b%d}", keyCount-1)
 	}
-	return s.of("YQ", "YQ=", "YQ===", "=", "====", "!!!!", "YWI", "Y Q==", "YWJj\x00", "A", "AA==AA==", "_-==", "${k0}",
-		strings.Repeat("QUFB", 62), strings.Repeat("QUFB", 62)+"QQ", strings.Repeat("QUFB", 63), strings.Repeat("QUFB", 83)+"QQ==")
+	return s.of("${bp}YQ", "${bp}YQ=", "${bp}YQ===", "${bp}=", "=", "====", "${bp}!!!!", "${bp}YWI", "${bp}Y Q==", "${bp}YWJj\x00", "${bp}A", "${bp}AA==AA==", "${bp}_-==",
+		"${k0}", "${q186}", "${q187}", "${q188}", "${q250}", "${q251}", "${q300}")
 }
 
 func (s *source) clientFlags() string {

@@ -127,7 +127,11 @@ func (r *run) step(s *Step) (*Finding, error) {
 	x.ref, x.ours = hide(r.p.Expected, units(said.bytes)), hide(r.p.Expected, units(other.said.bytes))
 	r.log = append(r.log, x)
 	f := &Finding{Step: s, Ref: x.refSaid, Ours: x.said, RefUnits: x.ref, OursUnits: x.ours}
-	at, how := compare(x.ref, x.ours, r.names)
+	if s.Stuck {
+		// An error may be said before the rest of the data or behind it.
+		x.ref, x.ours, f.RefUnits, f.OursUnits = nil, nil, nil, nil
+	}
+	at, how := compare(x.ref, x.ours, r.names, func(line string) int { return r.keyOf(s, line) })
 	switch f.At = at; {
 	case how != nil:
 		f.How = how.Error()
@@ -147,8 +151,8 @@ func (r *run) step(s *Step) (*Finding, error) {
 func (r *run) observe(s *Step, x *exchanged) {
 	r.ref.fresh, r.ours.fresh = [keyCount]bool{}, [keyCount]bool{}
 	for i := range min(len(x.ref), len(x.ours)) {
-		key, ok := r.keyOf(s, x.ref[i].line)
-		if !ok {
+		key := r.keyOf(s, x.ref[i].line)
+		if key == noKey {
 			continue
 		}
 		rv, ok := shownVersion(x.ref[i].line)
@@ -162,24 +166,23 @@ func (r *run) observe(s *Step, x *exchanged) {
 
 // keyOf says whose version a reply line shows: the key stands in it, or is the one
 // that the step names.
-func (r *run) keyOf(s *Step, line string) (int, bool) {
+func (r *run) keyOf(s *Step, line string) int {
 	if rest, ok := strings.CutPrefix(line, "VALUE "); ok {
 		for key := range keyCount {
 			if strings.HasPrefix(rest, keyName(r.prefix, key)+" ") {
-				return key, true
+				return key
 			}
 		}
-		return 0, false
+		return noKey
 	}
-	if len(s.Lines) != 1 {
-		return 0, false
-	}
-	for _, w := range s.Lines[0].Words {
-		if len(w) == 5 && (strings.HasPrefix(w, "${k") || strings.HasPrefix(w, "${b")) {
-			return int(w[3] - '0'), true
+	if len(s.Lines) == 1 {
+		for _, w := range s.Lines[0].Words {
+			if k, ok := keyNumber(w); ok {
+				return int(k - '0')
+			}
 		}
 	}
-	return 0, false
+	return noKey
 }
 
 func shownVersion(line string) (uint64, bool) {

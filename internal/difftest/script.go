@@ -2,6 +2,7 @@ package difftest
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -153,7 +154,7 @@ func (w *scriptWriter) answer(u unit) {
 // observed follows the versions that the run took note of.
 func (w *scriptWriter) observed(r *run, x *exchanged) {
 	for _, u := range x.ref {
-		if key, ok := r.keyOf(x.step, u.line); ok {
+		if key := r.keyOf(x.step, u.line); key != noKey {
 			if v, ok := shownVersion(u.line); ok && v != 0 {
 				w.last[key] = v
 			}
@@ -165,6 +166,11 @@ func (w *scriptWriter) observed(r *run, x *exchanged) {
 func escaped(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
+		if n := len(s) - i - len(strings.TrimLeft(s[i:], s[i:i+1])); n > 30 && s[i] > ' ' && s[i] < '~' && s[i] != '$' {
+			fmt.Fprintf(&b, "${%c*%d}", s[i], n)
+			i += n - 1
+			continue
+		}
 		switch c := s[i]; {
 		case c == '\r':
 			b.WriteString(`\r`)
@@ -182,10 +188,20 @@ func escaped(s string) string {
 	return b.String()
 }
 
+var (
+	repeat  = regexp.MustCompile(`\$\{.\*[0-9]+\}`)
+	special = strings.NewReplacer("~", `\~`, "{", `\{`, "}", `\}`, "?", `\?`, "(", `\(`)
+)
+
 // expected writes bytes as a script may expect them.
 func expected(s string) string {
-	if len(s) > 300 && strings.Count(s, s[:1]) == len(s) {
-		return fmt.Sprintf("${%s*%d}", s[:1], len(s))
+	// Braces of a repetition stay.
+	var b strings.Builder
+	for i, part := range repeat.Split(escaped(s), -1) {
+		if i > 0 {
+			b.WriteString(repeat.FindAllString(escaped(s), i)[i-1])
+		}
+		b.WriteString(special.Replace(part))
 	}
-	return strings.NewReplacer("~", `\~`, "{", `\{`, "}", `\}`, "?", `\?`, "(", `\(`).Replace(escaped(s))
+	return b.String()
 }

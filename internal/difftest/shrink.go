@@ -180,7 +180,17 @@ func simpler(s *Step) []Step {
 				c.Lines[i].Sep, c.Lines[i].Lead, c.Lines[i].Trail, c.Lines[i].End = "", "", "", ""
 			})
 		}
-		for w := len(l.Words) - 1; w > 0; w-- {
+		for n := len(l.Words) / 2; n > 4; n /= 2 {
+			for w := 1; w+n <= len(l.Words); w += n {
+				vary(func(c *Step) { c.Lines[i].Words = slices.Delete(slices.Clone(l.Words), w, w+n) })
+			}
+		}
+		// Without one of these the next would be taken for a length, a version even.
+		needed := 0
+		if l.HasData && len(l.Words) > 4 {
+			needed = 4
+		}
+		for w := min(len(l.Words)-1, 30); w > needed; w-- {
 			vary(func(c *Step) { c.Lines[i].Words = slices.Delete(slices.Clone(l.Words), w, w+1) })
 		}
 	}

@@ -91,12 +91,16 @@ func (s *Step) flag(letter string) (string, bool) {
 	return "", false
 }
 
-// lines makes a step of lines as they stand, for examples and tests: a data block
-// is a line like any other.
+// lines makes a step of lines as they stand, for examples and tests.
 func lines(text ...string) Step {
 	var s Step
 	for _, t := range text {
 		s.Lines = append(s.Lines, Line{Words: strings.Split(t, " ")})
 	}
 	return s
+}
+
+// data makes a step of a line with a data block, likewise.
+func data(line, block string) Step {
+	return Step{Lines: []Line{{Words: strings.Split(line, " "), HasData: true, Data: block, DataEnd: "\r\n"}}}
 }

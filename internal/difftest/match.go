@@ -1,0 +1,79 @@
+package difftest
+
+import (
+	"regexp"
+	"strings"
+)
+
+// What the entries of the tables are made of.
+
+// keyNumber gives the number of the key that a word names, in plain or in base64.
+func keyNumber(w string) (byte, bool) {
+	if len(w) == 5 && (strings.HasPrefix(w, "${k") || strings.HasPrefix(w, "${b")) && w[4] == '}' {
+		return w[3], true
+	}
+	return 0, false
+}
+
+// keys gives the numbers of the keys that a step names.
+func (s *Step) keys() string {
+	var out []byte
+	for i := range s.Lines {
+		for _, w := range s.Lines[i].Words {
+			if k, ok := keyNumber(w); ok {
+				out = append(out, k)
+			}
+		}
+	}
+	return string(out)
+}
+
+// after reports whether a line before the finding was about one of its keys, had
+// one of these verbs, and all of these flags.
+func (f *Finding) after(verbs string, flags ...string) bool {
+	keys := f.Step.keys()
+	for i := range f.prior {
+		for j := range f.prior[i].Lines {
+			one := Step{Lines: f.prior[i].Lines[j : j+1]}
+			if !strings.Contains(" "+verbs+" ", " "+one.word(0)+" ") || !strings.ContainsAny(one.keys(), keys) {
+				continue
+			}
+			all := true
+			for _, flag := range flags {
+				_, has := one.flag(flag)
+				all = all && has
+			}
+			if all {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// afterMatch reports whether a line before the finding was about one of its keys and
+// looked so.
+func (f *Finding) afterMatch(form *regexp.Regexp) bool {
+	keys := f.Step.keys()
+	for i := range f.prior {
+		if strings.ContainsAny(f.prior[i].keys(), keys) && form.MatchString(f.prior[i].text()) {
+			return true
+		}
+	}
+	return false
+}
+
+// is reports whether the step's verb is one of these.
+func (s *Step) is(verbs string) bool {
+	return s.word(0) != "" && strings.Contains(" "+verbs+" ", " "+s.word(0)+" ")
+}
+
+// said reports whether the first lines that differ are these.
+func (f *Finding) said(ref, ours string) bool { return f.ref() == ref && f.ours() == ours }
+
+// versions reports whether the finding is that the servers gave new versions at
+// different steps.
+func (f *Finding) versions() bool { return strings.Contains(f.How, "version") }
+
+// has reports whether the step has a flag of this letter.
+func (f *Finding) has(letter string) bool { return f.Step.has(letter) }
