@@ -24,8 +24,11 @@ const (
 	slotCost = 1 << 10
 )
 
-func newBudget(memory int64, maxItem int) *budget {
-	return &budget{limit: max(leastBudget, 2*int64(maxItem), memory/budgetShareOf)}
+func newBudget(cfg *Config) *budget {
+	if cfg.kept > 0 {
+		return &budget{limit: cfg.kept}
+	}
+	return &budget{limit: max(leastBudget, 2*int64(cfg.MaxItem), cfg.Memory/budgetShareOf)}
 }
 
 // add counts n bytes more, or fewer, whether there is room or not.

@@ -36,22 +36,22 @@ func kept(t *testing.T, s *Server) {
 // Each connection may keep some MiB of replies behind one that waits. A hundred
 // of them may not keep a hundred times that.
 func TestRepliesKeptForAllAreBounded(t *testing.T) {
-	s := start(t, nil)
+	s := start(t, func(c *Config) { c.kept = 2 << 20 })
 	p := dial(t, s)
-	p.send(fmt.Sprintf("set big 0 0 %d\n%s\n", 1<<20, strings.Repeat("v", 1<<20)))
+	p.send(fmt.Sprintf("set big 0 0 %d\n%s\n", 100<<10, strings.Repeat("v", 100<<10)))
 	p.expect("STORED")
 	p.lease("k")
 	crowd(t, s, 40, "lg k w60000\r\nget big big big big\r\n")
 	require.Eventually(t, func() bool { return s.Snapshot().Crowded > 0 }, 10*time.Second, time.Millisecond)
-	require.LessOrEqual(t, s.budget.used.Load(), s.budget.limit+40*(fullBatch+1<<20), "each is looked at after a batch")
+	require.LessOrEqual(t, s.budget.used.Load(), s.budget.limit+40*2*fullBatch, "each is looked at after a batch")
 	p.send("get big\n")
 	require.Contains(t, p.line(), "VALUE big")
 	kept(t, s)
 }
 
 func TestRequestsThatAreNotWholeAreBounded(t *testing.T) {
-	s := start(t, nil)
-	crowd(t, s, 40, "set k 0 0 1000000\r\n"+strings.Repeat("v", 999_990))
+	s := start(t, func(c *Config) { c.kept = 2 << 20 })
+	crowd(t, s, 40, "set k 0 0 200000\r\n"+strings.Repeat("v", 199_990))
 	require.Eventually(t, func() bool { return s.Snapshot().Crowded > 0 }, 10*time.Second, time.Millisecond)
 	require.LessOrEqual(t, s.budget.used.Load(), s.budget.limit)
 	p := dial(t, s)
@@ -63,14 +63,11 @@ func TestRequestsThatAreNotWholeAreBounded(t *testing.T) {
 // Where no more readers can wait, the next ones are told for how long the lease
 // may last.
 func TestReadersWhoWaitAreBounded(t *testing.T) {
-	s := start(t, nil)
+	s := start(t, func(c *Config) { c.kept = 2 << 20 })
 	p := dial(t, s)
 	p.lease("k")
-	readers := int(s.budget.limit / slotCost)
-	for n := 0; n < readers; n += 4000 {
-		crowd(t, s, 1, strings.Repeat("lg k w60000\r\n", 4000))
-	}
-	require.Eventually(t, func() bool { return s.budget.spent() || s.Snapshot().Leases.Parked >= 16384 }, 20*time.Second, time.Millisecond)
+	crowd(t, s, 3, strings.Repeat("lg k w60000\r\n", int(s.budget.limit/slotCost)/2))
+	require.Eventually(t, s.budget.spent, 10*time.Second, time.Millisecond)
 	p.send("lg k w60000\n")
 	require.Contains(t, p.line(), "WT e")
 	kept(t, s)
@@ -80,14 +77,14 @@ func TestReadersWhoWaitAreBounded(t *testing.T) {
 // One fill answers everybody who waits, each with a copy of the value: where that
 // is too much, the others are told to ask again.
 func TestCopiesOfOneFillAreBounded(t *testing.T) {
-	s := start(t, nil)
+	s := start(t, func(c *Config) { c.kept = 2 << 20 })
 	p := dial(t, s)
 	token := p.lease("k")
 	crowd(t, s, 100, "lg k v w60000\r\n")
-	require.Eventually(t, func() bool { return s.Snapshot().Leases.Parked == 100 }, 5*time.Second, time.Millisecond)
-	p.send(fmt.Sprintf("ls k %d L%s\n%s\n", 1<<20, token, strings.Repeat("v", 1<<20)))
+	require.Eventually(t, func() bool { return s.Snapshot().Leases.Parked == 100 }, 10*time.Second, time.Millisecond)
+	p.send(fmt.Sprintf("ls k %d L%s\n%s\n", 100<<10, token, strings.Repeat("v", 100<<10)))
 	p.expect("HD")
 	require.Zero(t, s.Snapshot().Leases.Parked)
-	require.LessOrEqual(t, s.budget.used.Load(), s.budget.limit+2<<20)
+	require.LessOrEqual(t, s.budget.used.Load(), s.budget.limit+200<<10)
 	kept(t, s)
 }

@@ -35,6 +35,8 @@ type Config struct {
 	Version      string        // of this program
 	Keeper       *single.Keeper
 	Logger       *slog.Logger // [slog.Default()]
+
+	kept int64 // what connections may keep; tests take less [an eighth of Memory]
 }
 
 func (c *Config) fill() {
@@ -113,7 +115,7 @@ func New(cfg Config) (*Server, error) {
 		cache:    cache,
 		listener: ln,
 		conns:    make(map[*conn]struct{}),
-		budget:   newBudget(cfg.Memory, cfg.MaxItem),
+		budget:   newBudget(&cfg),
 	}
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
