@@ -108,8 +108,15 @@ var arithmetic = regexp.MustCompile(`^ *(incr|decr|ma) `)
 func Thin(steps []Step, expected []Difference, seed uint64, round int) []Step {
 	s := newSource(seed, uint64(round)+2<<32)
 	return slices.DeleteFunc(steps, func(step Step) bool {
-		return slices.ContainsFunc(expected, func(d Difference) bool { return d.Shows != nil && d.Shows(&step) }) && !s.oneIn(30)
+		shows := slices.ContainsFunc(expected, func(d Difference) bool { return d.Shows != nil && d.Shows(&step) })
+		// Without a reply it would part the servers unseen.
+		return shows && (mute(&step) || !s.oneIn(30))
 	})
+}
+
+// mute reports whether a step hides its reply.
+func mute(s *Step) bool {
+	return strings.Contains(s.text(), "noreply") || meta(s) && s.has("q")
 }
 
 // alone are lines that do not go into a pipeline: what ends a connection may take the

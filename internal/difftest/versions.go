@@ -132,7 +132,7 @@ var Versions = []Difference{
 	{
 		Name: "delete with a time", Example: []Step{lines("delete k 1")}, Ref: "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]", Ours: "NOT_FOUND",
 		Why:   "the time was never heeded; 1.6.18 took 0 alone",
-		Match: func(f *Finding) bool { return f.Step.is("delete") },
+		Shows: func(s *Step) bool { return s.is("delete") && s.word(2) != "" && s.word(2) != "noreply" },
 	},
 	{
 		Name: "tabs, carriage returns", Example: []Step{lines("decr k 1\r")}, Ref: "NOT_FOUND", Ours: "CLIENT_ERROR invalid numeric delta argument",
@@ -173,7 +173,7 @@ func loose(s *Step) bool {
 				wide = strings.ContainsRune("JDCE", rune(w[0]))
 				w = w[1:]
 			}
-			if w == "4294967295" {
+			if w == "4294967295" && (j == 2 || strings.HasPrefix(s.Lines[i].Words[j], "F")) && !s.is("touch gat gats flush_all") {
 				continue // the largest flags
 			}
 			if n, err := strconv.ParseUint(w, 10, 64); err == nil && !(len(w) > 1 && w[0] == '0') && (wide || n < 1<<31) {
