@@ -35,7 +35,8 @@ func (s *source) casArgument(key string) string {
 	if k, ok := keyNumber(key); ok && s.IntN(10) < 7 {
 		return "${c" + string(k) + "}"
 	}
-	return s.of(append([]string{"0", "1", "77", "18446744073709551615"}, numbers...)...)
+	// Others are below the versions of both servers or above them, see chosen.
+	return s.of("0", "1", "77", "18446744073709551615", "9223372036854775808", "18446744073709551616", "-1", "+1", "0x10", "abc", "1a", "", "007", "99999999999999999999")
 }
 
 func (s *source) classicGet() Line {
@@ -90,7 +91,11 @@ func (s *source) classicOther() Line {
 func (s *source) admin() Line {
 	if !s.timed && s.oneIn(3) {
 		l := Line{Words: []string{"flush_all"}}
-		l.Words = append(l.Words, s.sometimes(2, s.of("0", "0", "-1", "-100", "100000", "${now+100000}", "${now-100}", "-2147483648", "2147483648", "abc", "1a", "0x1", "", "99999999999"))...)
+		if s.delayed {
+			l.Words = append(l.Words, s.of("100000", "${now+100000}"))
+		} else {
+			l.Words = append(l.Words, s.sometimes(2, s.of("0", "0", "-1", "-100", "${now-100}", "-2147483648", "2147483648", "abc", "1a", "0x1", "", "99999999999"))...)
+		}
 		l.Words = append(l.Words, s.sometimes(4, "noreply")...)
 		l.Words = append(l.Words, s.sometimes(10, s.of("noreply", "0", "extra"))...)
 		return l

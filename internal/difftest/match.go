@@ -2,6 +2,7 @@ package difftest
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -15,17 +16,22 @@ func keyNumber(w string) (byte, bool) {
 	return 0, false
 }
 
-// keys gives the numbers of the keys that a step names.
-func (s *Step) keys() string {
-	var out []byte
-	for i := range s.Lines {
-		for _, w := range s.Lines[i].Words {
-			if k, ok := keyNumber(w); ok {
-				out = append(out, k)
-			}
+// keys gives the keys that a step names: their numbers, or odd ones as they stand.
+func (s *Step) keys() []string {
+	var out []string
+	for _, w := range strings.FieldsFunc(s.text(), func(r rune) bool { return r <= ' ' }) {
+		if k, ok := keyNumber(w); ok {
+			out = append(out, string(k))
+		} else if strings.HasPrefix(w, "${p}") || strings.HasPrefix(w, "${q") || strings.HasPrefix(w, "${bp}") {
+			out = append(out, w)
 		}
 	}
-	return string(out)
+	return out
+}
+
+// meet reports whether two lists of keys have one in common.
+func meet(a, b []string) bool {
+	return slices.ContainsFunc(a, func(k string) bool { return slices.Contains(b, k) })
 }
 
 // after reports whether a line before the finding was about one of its keys, had
@@ -35,7 +41,7 @@ func (f *Finding) after(verbs string, flags ...string) bool {
 	for i := range f.prior {
 		for j := range f.prior[i].Lines {
 			one := Step{Lines: f.prior[i].Lines[j : j+1]}
-			if !strings.Contains(" "+verbs+" ", " "+one.word(0)+" ") || !strings.ContainsAny(one.keys(), keys) {
+			if !strings.Contains(" "+verbs+" ", " "+one.word(0)+" ") || !meet(one.keys(), keys) {
 				continue
 			}
 			all := true
@@ -56,7 +62,7 @@ func (f *Finding) after(verbs string, flags ...string) bool {
 func (f *Finding) afterMatch(form *regexp.Regexp) bool {
 	keys := f.Step.keys()
 	for i := range f.prior {
-		if strings.ContainsAny(f.prior[i].keys(), keys) && form.MatchString(f.prior[i].text()) {
+		if meet(f.prior[i].keys(), keys) && form.MatchString(f.prior[i].text()) {
 			return true
 		}
 	}

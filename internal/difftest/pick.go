@@ -11,6 +11,9 @@ type source struct {
 	*rand.Rand
 	timed bool // time passes within the round, so that times near each other say nothing
 	large bool // values up to the limit may come
+	// A delayed flush takes the place of the last one, and of memcached's last one
+	// some is left to do: a round has either delayed flushes or others.
+	delayed bool
 }
 
 func newSource(seed, round uint64) *source { return &source{Rand: rand.New(rand.NewPCG(seed, round))} }

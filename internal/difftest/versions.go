@@ -104,7 +104,7 @@ var Versions = []Difference{
 		Name: "data behind a refused line", Example: []Step{data("set k -1 0 1", "1")}, Ref: "ERROR", Ours: "CLIENT_ERROR bad command line format",
 		Why: "is swallowed by 1.6.45; 1.6.18 takes it for commands",
 		Match: func(f *Finding) bool {
-			return f.Step.is(stores+" ms") && strings.HasPrefix(lineAt(f.RefUnits, 0), "CLIENT_ERROR ")
+			return f.Step.is(stores+" ms") && (strings.HasPrefix(lineAt(f.RefUnits, 0), "CLIENT_ERROR ") || f.Ref.closed)
 		},
 	},
 	{
@@ -166,14 +166,14 @@ func loose(s *Step) bool {
 			if j == 0 || w == "" && j == 1 {
 				continue
 			}
-			if letters := "TNRFMJDCE"; meta(s) && j > 1 && w != "" {
+			if letters := "TNRFMJDCE"; meta(s) && j > 1 && w != "" && !(j == 2 && s.is("ms")) {
 				if !strings.ContainsRune(letters, rune(w[0])) {
 					continue
 				}
 				wide = strings.ContainsRune("JDCE", rune(w[0]))
 				w = w[1:]
 			}
-			if w == "4294967295" && (j == 2 || strings.HasPrefix(s.Lines[i].Words[j], "F")) && !s.is("touch gat gats flush_all") {
+			if w == "4294967295" && (meta(s) && s.Lines[i].Words[j][0] == 'F' || j == 2 && s.is(stores)) {
 				continue // the largest flags
 			}
 			if n, err := strconv.ParseUint(w, 10, 64); err == nil && !(len(w) > 1 && w[0] == '0') && (wide || n < 1<<31) {
