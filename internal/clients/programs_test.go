@@ -28,9 +28,10 @@ type program struct {
 }
 
 const (
-	python       = "/usr/bin/python3" // Debian's own: another one on the PATH does not see Debian's packages
-	spymemcached = "/usr/share/java/spymemcached.jar"
-	allPassed    = `: \d+ passed, 0 failed\n$`
+	python        = "/usr/bin/python3" // Debian's own: another one on the PATH does not see Debian's packages
+	spymemcached  = "/usr/share/java/spymemcached.jar"
+	memcachedTool = "/usr/share/memcached/scripts/memcached-tool"
+	allPassed     = `: \d+ passed, 0 failed\n$`
 )
 
 var programs = []program{
@@ -61,6 +62,10 @@ var programs = []program{
 	{
 		name: "Cache::Memcached::Fast", probe: []string{"/usr/bin/perl", "-MCache::Memcached::Fast", "-e", "1"}, install: "libcache-memcached-fast-perl",
 		args: []string{"/usr/bin/perl", "testdata/perl/cache_memcached_fast.pl", "HOST", "PORT"}, says: allPassed,
+	},
+	{
+		name: "memcached-tool", probe: []string{"test", "-r", memcachedTool}, install: "memcached",
+		args: []string{"/usr/bin/perl", "testdata/perl/memcached_tool.pl", "HOST", "PORT", memcachedTool}, says: allPassed,
 	},
 	{
 		name: "php-memcached", probe: []string{"php", "-r", "exit(extension_loaded('memcached') ? 0 : 1);"}, install: "php-cli and php-memcached",
