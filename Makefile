@@ -49,7 +49,7 @@ lint: ## check format, vet and staticcheck
 	$(GO) mod tidy -diff
 
 check: lint race ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
-	$(GO) test -run TestRestartServesSoon ./internal/apptest # its time is held to account without race only
+	$(GO) test -run 'TestMutants|TestRestartServesSoon' ./lease ./internal/apptest # these two run without race only
 	$(MAKE) fuzz FUZZTIME=3s
 	$(MAKE) build
 	$(GO) run ./internal/pgtest/with $(BIN)/leasectl demo --check --postgres '{dsn}'

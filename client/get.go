@@ -121,10 +121,12 @@ func (c *Client) bypass(ctx context.Context, key string, load Loader) (Value, er
 func (c *Client) load(ctx context.Context, key string, load Loader) (Value, error) {
 	c.stats.loads.Add(1)
 	v, err := load(ctx, key)
-	if err != nil {
-		if !errors.Is(err, ErrNotFound) {
-			c.stats.loadErrors.Add(1)
-		}
+	switch {
+	case errors.Is(err, ErrNotFound):
+		// Of what is not there only the tags are of use.
+		return Value{Tags: v.Tags}, err
+	case err != nil:
+		c.stats.loadErrors.Add(1)
 		return Value{}, err
 	}
 	v.Cached, v.Stale = false, false

@@ -272,3 +272,23 @@ func TestSchedule_R12_AFenceOfAnOlderLifeIsClimbed(t *testing.T) {
 	}))
 	require.Equal(t, 2, tries)
 }
+
+// A negative entry has the tags that came with it: whoever inserts what was not
+// there invalidates by them.
+func TestNegativeEntriesHaveTheirTags(t *testing.T) {
+	c := newNode(t).client(t, func(o *client.Options) { o.NegativeTTL = time.Minute })
+	loads := 0
+	load := func(context.Context, string) (client.Value, error) {
+		loads++
+		return client.Value{Tags: []string{"products"}}, client.ErrNotFound
+	}
+	for range 2 {
+		_, err := c.Get(testCtx(t), "product:9", load)
+		require.ErrorIs(t, err, client.ErrNotFound)
+	}
+	require.Equal(t, 1, loads)
+	require.NoError(t, c.InvalidateTag(testCtx(t), "products"))
+	_, err := c.Get(testCtx(t), "product:9", load)
+	require.ErrorIs(t, err, client.ErrNotFound)
+	require.Equal(t, 2, loads)
+}

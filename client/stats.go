@@ -27,7 +27,7 @@ type Stats struct {
 	FencedOff     uint64 // of Updates: fenced off
 	Unknown       uint64 // of Updates: outcome unknown, intents left open
 	Unsettled     uint64 // intents whose end the server did not acknowledge
-	Errors        uint64 // requests of the above that the cache did not answer
+	Errors        uint64 // requests of the above that the cache did not answer, or refused with an error: a value too large for it, say
 	Dials         uint64 // attempts to connect
 	DialErrors    uint64 // of Dials: failed
 }

@@ -27,7 +27,8 @@ type Value struct {
 
 // Loader reads the value of key from the source of truth. It is called after
 // the server has answered; the package comment says what it must keep to. It
-// returns ErrNotFound, itself or wrapped, if there is no such thing.
+// returns ErrNotFound, itself or wrapped, if there is no such thing; the Tags of
+// the Value that comes with it are the negative entry's.
 type Loader func(ctx context.Context, key string) (Value, error)
 
 // A negative entry ("not there") is an empty value with this client flag. Other

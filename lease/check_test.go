@@ -6,7 +6,7 @@ import "fmt"
 // invariants I1 to I4, its gauges, and the books it keeps about its entries.
 // inStore tells whether the store holds anything for a key, visible or not.
 func check(t *Table, now int64, inStore func(key string) bool) error {
-	var waiting, intents, bounded, doubts, listed, due, doubted int
+	var waiting, intents, bounded, doubts, listed, held, due, doubted int
 	for key, e := range t.entries {
 		if err := checkEntry(t, e, now, inStore(key)); err != nil {
 			return fmt.Errorf("key %s: %w", key, err)
@@ -25,6 +25,9 @@ func check(t *Table, now int64, inStore func(key string) bool) error {
 		if e.listed {
 			listed++
 		}
+		if e.lease.token != 0 {
+			held++
+		}
 		if e.heapAt >= 0 {
 			due++
 		}
@@ -42,8 +45,10 @@ func check(t *Table, now int64, inStore func(key string) bool) error {
 		return fmt.Errorf("gauge says %d bounded intents, %d are open", s.Bounded, bounded)
 	case s.Doubts != doubts:
 		return fmt.Errorf("gauge says %d doubts, %d stand", s.Doubts, doubts)
-	case s.Leases != listed:
-		return fmt.Errorf("gauge says %d leases, %d are listed", s.Leases, listed)
+	case s.Leases != held:
+		return fmt.Errorf("gauge says %d leases, %d are held", s.Leases, held)
+	case t.leased.len != listed:
+		return fmt.Errorf("the list says %d, %d are listed", t.leased.len, listed)
 	case len(t.due) != due:
 		return fmt.Errorf("%d entries in the heap, %d have a time", len(t.due), due)
 	case len(t.doubted) != doubted || s.DoubtedKeys != doubted:

@@ -20,6 +20,7 @@ type entry struct {
 	key  []byte
 
 	lease     held
+	stub      stub  // a lease that meta readers see as an empty value
 	void      Token // newest event that voided a lease, while that is remembered
 	voidUntil int64
 	intents   []intent // open ones, in the order they began

@@ -30,10 +30,30 @@ func TestLeaseMemoryIsBounded(t *testing.T) {
 	}
 	for i := crowd; i < 10*limit; i++ {
 		table.Lease(second, 0, key(i), Read{}, new(deaf))
-		require.LessOrEqual(t, table.Stats().Leases, limit+crowd/16+1)
+		require.LessOrEqual(t, table.leased.len, limit+crowd/16+1)
 		require.NoError(t, check(table, second, absent))
 	}
 	require.Equal(t, crowd, table.Stats().Parked)
+}
+
+// TestWaitersOfAKeyAreBounded has a crowd wait for one key: beyond the limit
+// readers are told for how long the lease may last, and those who wait already
+// go on waiting.
+func TestWaitersOfAKeyAreBounded(t *testing.T) {
+	limits := someLimits(10)
+	limits.Waiters = 3
+	table := New(NewSequence(1), newMapStore(), limits, Start{})
+	long := Read{LeaseFor: 100 * second, Wait: 100 * second}
+	for range 10 {
+		table.Lease(second, 0, key(1), long, new(deaf))
+		require.NoError(t, check(table, second, absent))
+	}
+	require.Equal(t, 3, table.Stats().Parked)
+	require.Equal(t, Busy, table.answer.Kind)
+	table.Invalidate(second, 0, key(1), 0)
+	require.Equal(t, 2, table.Stats().Parked, "one has the new lease, the others wait for it")
+	table.Lease(second, 0, key(1), long, new(deaf))
+	require.Equal(t, 3, table.Stats().Parked)
 }
 
 // TestNoMemoryAtAll gives every limit as zero: leases of one call, no intents,

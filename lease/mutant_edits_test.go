@@ -1,3 +1,5 @@
+//go:build !race
+
 package lease
 
 // mutantEdit plants bugs: in file, old, which must stand there exactly once,
@@ -202,7 +204,7 @@ var mutantEdits = []mutantEdit{
 			}
 			if it.Expires != 0 {`,
 	},
-	{"read.go", "(it.StaleUntil == 0 || q.StaleOK)", `(it.StaleUntil == 0 || q.StaleOK || planted("R18: a stale copy for everybody"))`},
+	{"read.go", "(!it.stale() || q.StaleOK)", `(it.StaleUntil == 0 || q.StaleOK || planted("R18: a stale copy for everybody"))`},
 	{"read.go", "return it, ok && it.StaleUntil == 0", `return it, ok && (it.StaleUntil == 0 || planted("R18: a stale copy for plain commands"))`},
 
 	// Time, memory, epochs.

@@ -70,6 +70,11 @@ func (t *Table) Lease(now int64, hash uint64, key []byte, q Read, r Reader) {
 	t.tick(now)
 	e := t.settled(now, key)
 	a, park := t.decide(now, e, hash, key, &q)
+	// Each event of the key looks at all who wait for it, also each arrival: a
+	// hundred thousand would keep everybody from the shard for minutes.
+	if park && t.limits.Waiters > 0 && len(e.waiters) >= t.limits.Waiters {
+		park = false
+	}
 	if !park {
 		t.tell(r, a)
 		return
@@ -118,7 +123,7 @@ func (t *Table) decide(now int64, e *entry, hash uint64, key []byte, q *Read) (a
 		return Answer{Kind: UseSource, InDoubt: true}, false
 	}
 	it, ok := t.lookup(now, hash, key)
-	if ok && (it.StaleUntil == 0 || q.StaleOK) {
+	if ok && (!it.stale() || q.StaleOK) {
 		return t.hit(now, e, hash, key, q, it, live), false
 	}
 	switch {
@@ -131,7 +136,7 @@ func (t *Table) decide(now int64, e *entry, hash uint64, key []byte, q *Read) (a
 }
 
 func (t *Table) hit(now int64, e *entry, hash uint64, key []byte, q *Read, it Item, live bool) Answer {
-	a := Answer{Kind: Hit, Item: it, Stale: it.StaleUntil != 0}
+	a := Answer{Kind: Hit, Item: it, Stale: it.stale()}
 	wanted := a.Stale || (q.RefreshBelow > 0 && it.Expires != 0 && it.Expires-now < q.RefreshBelow)
 	switch {
 	case live:

@@ -11,6 +11,7 @@ type Item struct {
 	Stored     int64  // when it was stored
 	Accessed   int64  // when it was last read, or stored
 	Fetched    bool   // read since it was stored
+	Marked     bool   // memcached's stale mark (md I): shown, and somebody is asked to refresh it
 	Tags       []byte // as AppendTag wrote them
 	Value      []byte
 }
@@ -22,6 +23,9 @@ func (it *Item) Shown() uint64 {
 	}
 	return uint64(it.Version)
 }
+
+// stale reports whether the value is shown only to who accepts a stale one.
+func (it *Item) stale() bool { return it.StaleUntil != 0 || it.Marked }
 
 // Store keeps the values of a Table's keys. It may lose any value at any time:
 // a lost value is a miss, never a wrong answer. hash is shard.Hash(key).

@@ -10,6 +10,7 @@ type Limits struct {
 	Leases    int   // keys with a lease or the memory of one; the oldest are dropped beyond it
 	Intents   int   // open intents; new ones are refused beyond it
 	Doubts    int   // doubts of keys; beyond it they fold into the shard's doubt
+	Waiters   int   // readers who wait for one key; others are told how long it may take; 0 is no bound
 	Tags      int   // bumped tags; beyond it the oldest rise the floor
 }
 
@@ -30,6 +31,7 @@ func DefaultLimits() Limits {
 		Leases:    512,
 		Intents:   512,
 		Doubts:    512,
+		Waiters:   16384,
 		Tags:      1024,
 	}
 }
@@ -67,9 +69,11 @@ type Table struct {
 	tags  tagTable
 	stats Stats
 
-	// What a reader is being told. It is here because it would otherwise be
-	// allocated for each: nobody keeps it, nor calls the Table meanwhile.
-	answer Answer
+	// What somebody is being told or shown. It is here because it would otherwise
+	// be allocated for each: nobody keeps it, nor calls the Table meanwhile.
+	answer  Answer
+	current Current
+	view    MetaView
 }
 
 // New returns the table of a shard at the start of an epoch.
@@ -190,7 +194,7 @@ func (t *Table) leave(e *entry) {
 	t.leased.remove(e)
 	t.due.remove(e)
 	if len(t.free) < t.limits.Leases && cap(e.waiters) <= 16 {
-		e.lease, e.void, e.voidUntil, e.due = held{}, 0, 0, 0
+		e.lease, e.stub, e.void, e.voidUntil, e.due = held{}, stub{}, 0, 0, 0
 		t.free = append(t.free, e)
 	}
 }

@@ -38,7 +38,13 @@ func (s *Stats) count(r Reason) {
 // Stats returns the table's counts.
 func (t *Table) Stats() Stats {
 	s := t.stats
-	s.Leases, s.Intents, s.Doubts, s.Tags = t.leased.len, t.intents, t.doubts, len(t.tags.bumps)
+	s.Intents, s.Doubts, s.Tags = t.intents, t.doubts, len(t.tags.bumps)
+	s.Leases = 0
+	for e := t.leased.head; e != nil; e = e.next {
+		if e.lease.token != 0 {
+			s.Leases++
+		}
+	}
 	s.DoubtedKeys = len(t.doubted)
 	s.FloorRises = t.tags.rises
 	s.ShardInDoubt = t.doubtBelow != 0

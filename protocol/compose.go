@@ -25,6 +25,8 @@ func AppendRequest(dst []byte, r *Request) ([]byte, error) {
 		err = fmt.Errorf("%w: no verb", ErrRequest)
 	case r.Verb.Lease():
 		dst, err = composeLease(dst, r)
+	case r.Verb.Meta() || r.Verb == VerbME:
+		dst, err = composeMeta(dst, r)
 	default:
 		dst, err = composeClassic(dst, r)
 	}
@@ -37,36 +39,25 @@ func AppendRequest(dst []byte, r *Request) ([]byte, error) {
 func composeClassic(dst []byte, r *Request) ([]byte, error) {
 	dst = append(dst, r.Verb.String()...)
 	switch r.Verb {
-	case VerbGet, VerbGets:
-		if len(r.Keys) == 0 {
-			return composeKey(dst, r.Key, "\r\n")
-		}
-		var err error
-		for _, key := range r.Keys {
-			if dst, err = composeKey(dst, key, ""); err != nil {
-				return dst, err
-			}
-		}
-		return append(dst, '\r', '\n'), nil
-	case VerbSet, VerbAdd, VerbReplace:
+	case VerbGet, VerbGets, VerbLeaseGet:
+		return composeKeys(dst, r)
+	case VerbGat, VerbGats:
+		return composeKeys(composeExptime(dst, r), r)
+	case VerbSet, VerbAdd, VerbReplace, VerbAppend, VerbPrepend, VerbCAS, VerbLeaseSet:
+		return composeStore(dst, r)
+	case VerbDelete, VerbTouch, VerbIncr, VerbDecr:
 		dst, err := composeKey(dst, r.Key, "")
 		if err != nil {
 			return dst, err
 		}
-		dst = strconv.AppendUint(append(dst, ' '), uint64(r.ClientFlags), 10)
-		dst = strconv.AppendInt(append(dst, ' '), r.Exptime, 10)
-		dst = strconv.AppendInt(append(dst, ' '), int64(len(r.Body)), 10)
-		return appendData(composeEnd(dst, r), r.Body), nil
-	case VerbDelete, VerbTouch:
-		dst, err := composeKey(dst, r.Key, "")
-		if err != nil {
-			return dst, err
-		}
-		if r.Verb == VerbTouch {
-			dst = strconv.AppendInt(append(dst, ' '), r.Exptime, 10)
+		switch r.Verb {
+		case VerbTouch:
+			dst = composeExptime(dst, r)
+		case VerbIncr, VerbDecr:
+			dst = strconv.AppendUint(append(dst, ' '), r.Delta, 10)
 		}
 		return composeEnd(dst, r), nil
-	case VerbStats:
+	case VerbStats, VerbWatch, VerbCacheMemlimit, VerbLRU, VerbLRUCrawler, VerbSlabs, VerbShutdown:
 		for _, arg := range r.Args {
 			if len(arg) == 0 || !printable(arg) {
 				return dst, fmt.Errorf("%w: bad argument", ErrRequest)
@@ -75,7 +66,7 @@ func composeClassic(dst []byte, r *Request) ([]byte, error) {
 		}
 	case VerbFlushAll:
 		if r.Exptime != 0 {
-			dst = strconv.AppendInt(append(dst, ' '), r.Exptime, 10)
+			dst = composeExptime(dst, r)
 		}
 		return composeEnd(dst, r), nil
 	case VerbVerbosity:
@@ -83,6 +74,41 @@ func composeClassic(dst []byte, r *Request) ([]byte, error) {
 		return composeEnd(dst, r), nil
 	}
 	return append(dst, '\r', '\n'), nil
+}
+
+func composeKeys(dst []byte, r *Request) ([]byte, error) {
+	if len(r.Keys) == 0 {
+		return composeKey(dst, r.Key, "\r\n")
+	}
+	var err error
+	for _, key := range r.Keys {
+		if dst, err = composeKey(dst, key, ""); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, '\r', '\n'), nil
+}
+
+// composeStore writes a line with a data block, and the block.
+func composeStore(dst []byte, r *Request) ([]byte, error) {
+	dst, err := composeKey(dst, r.Key, "")
+	if err != nil {
+		return dst, err
+	}
+	if r.Verb == VerbLeaseSet {
+		dst = strconv.AppendUint(append(dst, ' '), r.Token, 10)
+	}
+	dst = strconv.AppendUint(append(dst, ' '), uint64(r.ClientFlags), 10)
+	dst = composeExptime(dst, r)
+	dst = strconv.AppendInt(append(dst, ' '), int64(len(r.Body)), 10)
+	if r.Verb == VerbCAS {
+		dst = strconv.AppendUint(append(dst, ' '), r.CompareCAS, 10)
+	}
+	return appendData(composeEnd(dst, r), r.Body), nil
+}
+
+func composeExptime(dst []byte, r *Request) []byte {
+	return strconv.AppendInt(append(dst, ' '), r.Exptime, 10)
 }
 
 func composeEnd(dst []byte, r *Request) []byte {
@@ -99,4 +125,10 @@ func composeKey(dst, key []byte, end string) ([]byte, error) {
 	return append(append(append(dst, ' '), key...), end...), nil
 }
 
-var errBadKey = fmt.Errorf("%w: a key has 1 to %d bytes, none of them a blank or a control byte", ErrRequest, MaxKey)
+var (
+	errBadKey = fmt.Errorf("%w: a key has 1 to %d bytes, none of them a blank or a control byte", ErrRequest, MaxKey)
+	// Other keys travel as base64, which has to be within MaxKey too.
+	errBadLeaseKey = fmt.Errorf("%w: a key has 1 to %d bytes; with blanks or control bytes among them, 1 to %d",
+		ErrRequest, MaxKey, MaxKey/4*3)
+	errBadTag = fmt.Errorf("%w: a tag has 1 to %d bytes, none of them a blank or a control byte", ErrRequest, MaxTag)
+)

@@ -36,15 +36,14 @@ func composeLease(dst []byte, r *Request) ([]byte, error) {
 }
 
 func composeLeaseKey(dst []byte, r *Request) (_ []byte, base64 bool, err error) {
-	if r.Verb == VerbLT && len(r.Key) > MaxTag {
-		return dst, false, fmt.Errorf("%w: a tag has at most %d bytes", ErrRequest, MaxTag)
+	if r.Verb == VerbLT && !validTag(r.Key) {
+		return dst, false, errBadTag
 	}
 	if !r.Echo.Base64 && PlainKey(r.Key) {
 		return append(append(dst, ' '), r.Key...), false, nil
 	}
-	// The tag of a fill is written as it is, so no other tag exists.
-	if len(r.Key) == 0 || keyEncoding.EncodedLen(len(r.Key)) > MaxKey || r.Verb == VerbLT && !printable(r.Key) {
-		return dst, false, errBadKey
+	if len(r.Key) == 0 || keyEncoding.EncodedLen(len(r.Key)) > MaxKey {
+		return dst, false, errBadLeaseKey
 	}
 	return keyEncoding.AppendEncode(append(dst, ' '), r.Key), true, nil
 }
@@ -151,7 +150,7 @@ func composeFill(dst []byte, r *Request) ([]byte, error) {
 	}
 	for _, tag := range r.Tags {
 		if !validTag(tag) {
-			return dst, fmt.Errorf("%w: bad tag %q", ErrRequest, tag)
+			return dst, errBadTag
 		}
 		dst = append(append(dst, " G"...), tag...)
 	}

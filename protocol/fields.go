@@ -34,8 +34,25 @@ func (f *fields) count() int {
 	}
 }
 
-// last returns the last word of a line, nil if there is none.
-func last(line []byte) []byte {
-	line = bytes.TrimRight(line, " ")
-	return line[bytes.LastIndexByte(line, ' ')+1:]
+// maxWords is how many words of a line memcached looks at, the command among
+// them. Those behind are as if they were not there.
+const maxWords = 23
+
+// last returns the last of the first so many words, nil if there are none.
+func (f *fields) last(words int) []byte {
+	line := bytes.TrimRight(f.rest, " ")
+	if bytes.Count(line, blank) < words {
+		return line[bytes.LastIndexByte(line, ' ')+1:]
+	}
+	var word []byte
+	for g := *f; words > 0; words-- {
+		next, ok := g.next()
+		if !ok {
+			break
+		}
+		word = next
+	}
+	return word
 }
+
+var blank = []byte{' '}

@@ -161,7 +161,7 @@ func FuzzCompose(f *testing.F) {
 		n, st := p.Next(wire[1:])
 		got := p.Request()
 		if r.Verb == VerbTouch || r.Verb == VerbFlushAll {
-			if _, ok := parseInt32(bytes.Fields(wire[1:])[len(bytes.Fields(wire[1:]))-1]); st == Bad && !ok {
+			if _, ok := memcachedInt32(bytes.Fields(wire[1:])[len(bytes.Fields(wire[1:]))-1]); st == Bad && !ok {
 				return // an expiry beyond 32 bits, which only the server judges
 			}
 		}

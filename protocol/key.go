@@ -46,3 +46,59 @@ func decodeKey(scratch *[maxDecoded]byte, text []byte) ([]byte, bool) {
 	}
 	return scratch[:n:n], true
 }
+
+// decodeLoosely decodes base64 text of at most MaxKey bytes as memcached does:
+// bytes that are no base64 are skipped, the rest has to come in fours, and
+// nothing counts behind the first four that hold padding.
+func decodeLoosely(scratch *[maxDecoded]byte, text []byte) ([]byte, bool) {
+	count := 0
+	for _, c := range text {
+		if looseBase64[c] != noBase64 {
+			count++
+		}
+	}
+	if count == 0 || count%4 != 0 {
+		return nil, false
+	}
+	key := scratch[:0]
+	var block uint32
+	have, pads := 0, 0
+	for _, c := range text {
+		v := looseBase64[c]
+		if v == noBase64 {
+			continue
+		}
+		if c == '=' {
+			pads++
+		}
+		block = block<<6 | uint32(v)
+		if have++; have < 4 {
+			continue
+		}
+		key = append(key, byte(block>>16), byte(block>>8), byte(block))
+		if pads > 2 {
+			return nil, false
+		}
+		if pads > 0 {
+			key = key[:len(key)-pads]
+			break
+		}
+		block, have = 0, 0
+	}
+	return key[:len(key):len(key)], true
+}
+
+const noBase64 = 0xff
+
+// looseBase64 holds the six bits of each byte; the padding counts as none set.
+var looseBase64 = func() (table [256]byte) {
+	for i := range table {
+		table[i] = noBase64
+	}
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	for i := range len(alphabet) {
+		table[alphabet[i]] = byte(i)
+	}
+	table['='] = 0
+	return table
+}()

@@ -21,7 +21,7 @@ const maxLength = 1<<31 - 1 - 2
 type Limits struct {
 	MaxBody    int           // bytes of a data block [1 MiB]; a longer one is refused and swallowed
 	MaxLine    int           // bytes of a line without its end [2048]; a longer one ends the connection
-	MaxGetLine int           // the same for lines of get and gets [1 MiB]
+	MaxGetLine int           // the same for lines of get, gets, gat, gats and lease-get [1 MiB]
 	MaxLease   time.Duration // longest e of lg and ln [60 s]; more is cut to it
 	MaxWait    time.Duration // longest w of lg [60 s]; more is cut to it
 	MaxIntent  time.Duration // longest e of lw [60 s]; more is cut to it

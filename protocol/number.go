@@ -51,11 +51,6 @@ func parseInt(b []byte) (int64, bool) {
 	return 0, false
 }
 
-func parseInt32(b []byte) (int64, bool) {
-	v, ok := parseInt(b)
-	return v, ok && v >= math.MinInt32 && v <= math.MaxInt32
-}
-
 func appendFlag(dst []byte, flag byte, v uint64) []byte {
 	return strconv.AppendUint(append(dst, ' ', flag), v, 10)
 }

@@ -4,46 +4,59 @@ package protocol
 // them.
 func (p *Parser) parseBare() {}
 
-// maxArgs is how many arguments of stats are handed on; none has more.
-const maxArgs = 8
+// maxArgs is how many arguments of an admin command are handed on: memcached
+// sees no more.
+const maxArgs = maxWords - 1
 
-// parseStats parses stats: <argument>*. No argument of ours has a control
-// byte; one that has gets memcached's answer to an argument it does not know.
-func (p *Parser) parseStats() {
+// parseWords parses stats and watch: <argument>*. No argument that means
+// something has a control byte; one that has gets memcached's answer to an
+// argument it does not know.
+func (p *Parser) parseWords() {
 	for len(p.req.Args) < maxArgs {
 		word, ok := p.words.next()
 		if !ok {
 			return
 		}
 		if !printable(word) {
-			p.req.Err = Error{Kind: ErrorCommand}
+			p.req.Args = p.req.Args[:0]
+			p.req.Err = Error{Kind: ErrorCommand, Hidden: p.req.NoReply}
 			return
 		}
 		p.req.Args = append(p.req.Args, word)
 	}
 }
 
+// parseAdmin parses the admin commands that know noreply. The word stays among
+// the arguments, as memcached counts it where it wants a certain number.
+func (p *Parser) parseAdmin() {
+	p.req.NoReply = string(p.words.last(maxWords-1)) == noReply
+	p.parseWords()
+}
+
+// IsWord reports whether an argument of stats, watch, lru, lru_crawler, slabs
+// or shutdown stands for the word: memcached takes any beginning of it. (Of
+// stats, items, slabs and sizes have to be whole.)
+func IsWord(arg []byte, word string) bool {
+	return len(arg) > 0 && len(arg) <= len(word) && word[:len(arg)] == string(arg)
+}
+
 // parseFlushAll parses flush_all: [delay] [noreply].
 func (p *Parser) parseFlushAll() {
-	line := p.words.rest
 	n := p.words.count()
-	p.req.NoReply = string(last(line)) == noReply
+	p.req.NoReply = string(p.words.last(maxWords-1)) == noReply
 	if n == 0 || n == 1 && p.req.NoReply {
 		return
 	}
 	word, _ := p.words.next()
-	var ok bool
-	if p.req.Exptime, ok = parseInt32(word); !ok {
-		p.fail("invalid exptime argument", 0)
-	}
+	p.exptime(word)
 }
 
 // parseVerbosity parses verbosity: <level> [noreply].
 func (p *Parser) parseVerbosity() {
-	p.req.NoReply = string(last(p.words.rest)) == noReply
+	p.req.NoReply = string(p.words.last(maxWords-1)) == noReply
 	word, _ := p.words.next()
 	var ok bool
-	if p.req.Level, ok = parseUint32(word); !ok {
+	if p.req.Level, ok = Uint32(word); !ok {
 		p.badFormat()
 	}
 }

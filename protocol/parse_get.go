@@ -1,6 +1,7 @@
 package protocol
 
-// parseGet parses get and gets: <key>+. One bad key refuses the whole list.
+// parseGet parses get, gets and lease-get: <key>+. One bad key refuses the
+// whole list.
 func (p *Parser) parseGet() {
 	keys := p.req.Keys
 	if len(p.words.rest) > 2*cap(keys) {
@@ -27,4 +28,17 @@ func (p *Parser) parseGet() {
 		return
 	}
 	p.req.Key = keys[0]
+}
+
+// parseGat parses gat and gats: <exptime> <key>+.
+func (p *Parser) parseGat() {
+	word, _ := p.words.next()
+	rest := p.words
+	if _, ok := rest.next(); !ok {
+		p.badFormat()
+		return
+	}
+	if p.exptime(word) {
+		p.parseGet()
+	}
 }

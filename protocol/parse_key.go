@@ -13,20 +13,39 @@ func (p *Parser) parseTouch() {
 		return
 	}
 	word, _ := p.words.next()
-	var ok bool
-	if p.req.Exptime, ok = parseInt32(word); !ok {
+	p.exptime(word)
+}
+
+// exptime takes an expiry time that has to be a 32-bit number.
+func (p *Parser) exptime(word []byte) bool {
+	v, ok := memcachedInt32(word)
+	if !ok {
 		p.fail("invalid exptime argument", 0)
+		return false
+	}
+	p.req.Exptime = int64(v)
+	return true
+}
+
+// parseDelta parses incr and decr: <key> <delta> [noreply].
+func (p *Parser) parseDelta() {
+	if !p.simpleKey(2) {
+		return
+	}
+	word, _ := p.words.next()
+	var ok bool
+	if p.req.Delta, ok = memcachedUint64(word); !ok {
+		p.fail("invalid numeric delta argument", 0)
 	}
 }
 
 // simpleKey takes the key of a line that has at least so many words.
 func (p *Parser) simpleKey(words int) bool {
-	line := p.words.rest
 	if p.words.count() < words {
 		p.badFormat()
 		return false
 	}
-	p.req.NoReply = string(last(line)) == noReply
+	p.req.NoReply = string(p.words.last(maxWords-1)) == noReply
 	key, _ := p.words.next()
 	if !PlainKey(key) {
 		p.badFormat()

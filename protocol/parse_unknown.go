@@ -6,20 +6,8 @@ import "bytes"
 // somebody who makes one speak to us, is hung up on before any header or form
 // field of his can be read as a command.
 func (p *Parser) parseUnknown() {
-	line := p.words.rest
+	end := p.words.last(maxWords)
 	first, _ := p.words.next()
-	// memcached looks these two up after it has skipped blanks, the others not.
-	switch string(first) {
-	case "flush_all":
-		p.req.Verb = VerbFlushAll
-		p.parseFlushAll()
-		return
-	case "verbosity":
-		p.req.Verb = VerbVerbosity
-		p.parseVerbosity()
-		return
-	}
-	end := last(line)
 	second, _ := p.words.next()
 	if http(first, second, end) {
 		p.reason = CloseHTTP

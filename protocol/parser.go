@@ -56,8 +56,9 @@ type Parser struct {
 	seen    uint64 // flags met
 	bodyLen int    // length of the data block the line announces, -1 for none
 
-	flagBuf [8]byte
+	flagBuf [maxWords]byte
 	keyBuf  [maxDecoded]byte
+	textBuf [MaxKey]byte
 	tagBuf  [MaxTags][]byte
 }
 
@@ -257,11 +258,22 @@ func (p *Parser) more(have int) Status {
 // maxLine is the limit for the line that buf begins with. The verb stands
 // within the first bytes of any line that is near the smaller limit.
 func (p *Parser) maxLine(buf []byte) int {
-	if bytes.HasPrefix(buf, []byte("get ")) || bytes.HasPrefix(buf, []byte("gets ")) {
+	if hasKeyList(buf) {
 		return max(p.Limits.MaxGetLine, p.Limits.MaxLine)
 	}
 	return p.Limits.MaxLine
 }
+
+func hasKeyList(line []byte) bool {
+	for _, name := range keyLists {
+		if bytes.HasPrefix(line, name) {
+			return true
+		}
+	}
+	return false
+}
+
+var keyLists = [][]byte{[]byte("get "), []byte("gets "), []byte("gat "), []byte("gats "), []byte("lease-get ")}
 
 // keepKeys is how many keys' room is kept for the next request: one list of
 // half a million keys shall not hold its room for the rest of the connection.
@@ -295,6 +307,11 @@ func (p *Parser) line(line []byte) {
 			p.badFormat()
 			return
 		}
+		words := p.words
+		first, _ := words.next()
+		if v := verbByName[string(first)]; v.afterBlanks() {
+			p.req.Verb, p.words = v, words
+		}
 	}
 	verbs[p.req.Verb].parse(p)
 }
@@ -308,4 +325,6 @@ func (p *Parser) fail(text string, flag byte) {
 }
 
 // badFormat is memcached's answer to most things that are wrong.
-func (p *Parser) badFormat() { p.fail("bad command line format", 0) }
+const badFormat = "bad command line format"
+
+func (p *Parser) badFormat() { p.fail(badFormat, 0) }

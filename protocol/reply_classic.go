@@ -12,7 +12,9 @@ const (
 	LineOK        = "OK\r\n"
 	LineEnd       = "END\r\n"
 	LineReset     = "RESET\r\n"
+	LineExists    = "EXISTS\r\n"
 	LineMN        = "MN\r\n"
+	LineEN        = "EN\r\n" // me of a missing key; behind the last line of an mgdump
 )
 
 // AppendValue appends the hit of a get: VALUE and the data.
@@ -44,8 +46,23 @@ func AppendStat(dst []byte, name, value string) []byte {
 	return append(appendText(append(dst, ' '), value), '\r', '\n')
 }
 
+// AppendNumber appends the reply to incr and decr.
+func AppendNumber(dst []byte, n uint64) []byte {
+	return append(strconv.AppendUint(dst, n, 10), '\r', '\n')
+}
+
+// AppendLine appends a line of an admin command that has no function of its
+// own.
+func AppendLine(dst []byte, text string) []byte {
+	return append(appendText(dst, text), '\r', '\n')
+}
+
 // AppendVersion appends the reply to version. Clients read three numbers at
 // its beginning, so the version has to start with those of memcached.
 func AppendVersion(dst []byte, version string) []byte {
 	return append(appendText(append(dst, "VERSION "...), version), '\r', '\n')
 }
+
+// TextNonNumeric is the client error of incr, decr and ma where the value is no
+// number.
+const TextNonNumeric = "cannot increment or decrement non-numeric value"

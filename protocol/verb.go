@@ -8,9 +8,16 @@ const (
 	VerbUnknown Verb = iota
 	VerbGet
 	VerbGets
+	VerbGat
+	VerbGats
 	VerbSet
 	VerbAdd
 	VerbReplace
+	VerbAppend
+	VerbPrepend
+	VerbCAS
+	VerbIncr
+	VerbDecr
 	VerbDelete
 	VerbTouch
 	VerbVersion
@@ -18,17 +25,30 @@ const (
 	VerbFlushAll
 	VerbQuit
 	VerbVerbosity
-	VerbMN
-	VerbLG // lease get
-	VerbLS // lease set
-	VerbLD // invalidate a key
-	VerbLW // begin a write intent
-	VerbLC // the write was committed
-	VerbLA // the write was aborted, or a lease is given back
-	VerbLT // invalidate a tag
-	VerbLF // report a fence
-	VerbLM // the map
-	VerbLN // near session
+	VerbCacheMemlimit
+	VerbLRU
+	VerbLRUCrawler
+	VerbSlabs
+	VerbWatch
+	VerbShutdown
+	VerbMG       // meta get
+	VerbMS       // meta set
+	VerbMD       // meta delete
+	VerbMA       // meta arithmetic
+	VerbMN       // meta no-op
+	VerbME       // meta debug
+	VerbLeaseGet // mcrouter's lease-get
+	VerbLeaseSet // mcrouter's lease-set
+	VerbLG       // lease get
+	VerbLS       // lease set
+	VerbLD       // invalidate a key
+	VerbLW       // begin a write intent
+	VerbLC       // the write was committed
+	VerbLA       // the write was aborted, or a lease is given back
+	VerbLT       // invalidate a tag
+	VerbLF       // report a fence
+	VerbLM       // the map
+	VerbLN       // near session
 	verbCount
 )
 
@@ -42,30 +62,50 @@ var verbs = [verbCount]struct {
 	name  string
 	parse func(*Parser)
 }{
-	VerbUnknown:   {"unknown", (*Parser).parseUnknown},
-	VerbGet:       {"get", (*Parser).parseGet},
-	VerbGets:      {"gets", (*Parser).parseGet},
-	VerbSet:       {"set", (*Parser).parseStore},
-	VerbAdd:       {"add", (*Parser).parseStore},
-	VerbReplace:   {"replace", (*Parser).parseStore},
-	VerbDelete:    {"delete", (*Parser).parseDelete},
-	VerbTouch:     {"touch", (*Parser).parseTouch},
-	VerbVersion:   {"version", (*Parser).parseBare},
-	VerbStats:     {"stats", (*Parser).parseStats},
-	VerbFlushAll:  {"flush_all", (*Parser).parseFlushAll},
-	VerbQuit:      {"quit", (*Parser).parseBare},
-	VerbVerbosity: {"verbosity", (*Parser).parseVerbosity},
-	VerbMN:        {"mn", (*Parser).parseBare},
-	VerbLG:        {"lg", (*Parser).parseLG},
-	VerbLS:        {"ls", (*Parser).parseLS},
-	VerbLD:        {"ld", (*Parser).parseLD},
-	VerbLW:        {"lw", (*Parser).parseLW},
-	VerbLC:        {"lc", (*Parser).parseLC},
-	VerbLA:        {"la", (*Parser).parseLA},
-	VerbLT:        {"lt", (*Parser).parseLT},
-	VerbLF:        {"lf", (*Parser).parseLF},
-	VerbLM:        {"lm", (*Parser).parseLM},
-	VerbLN:        {"ln", (*Parser).parseLN},
+	VerbUnknown:       {"unknown", (*Parser).parseUnknown},
+	VerbGet:           {"get", (*Parser).parseGet},
+	VerbGets:          {"gets", (*Parser).parseGet},
+	VerbGat:           {"gat", (*Parser).parseGat},
+	VerbGats:          {"gats", (*Parser).parseGat},
+	VerbSet:           {"set", (*Parser).parseStore},
+	VerbAdd:           {"add", (*Parser).parseStore},
+	VerbReplace:       {"replace", (*Parser).parseStore},
+	VerbAppend:        {"append", (*Parser).parseStore},
+	VerbPrepend:       {"prepend", (*Parser).parseStore},
+	VerbCAS:           {"cas", (*Parser).parseStore},
+	VerbIncr:          {"incr", (*Parser).parseDelta},
+	VerbDecr:          {"decr", (*Parser).parseDelta},
+	VerbDelete:        {"delete", (*Parser).parseDelete},
+	VerbTouch:         {"touch", (*Parser).parseTouch},
+	VerbVersion:       {"version", (*Parser).parseBare},
+	VerbStats:         {"stats", (*Parser).parseWords},
+	VerbFlushAll:      {"flush_all", (*Parser).parseFlushAll},
+	VerbQuit:          {"quit", (*Parser).parseBare},
+	VerbVerbosity:     {"verbosity", (*Parser).parseVerbosity},
+	VerbCacheMemlimit: {"cache_memlimit", (*Parser).parseAdmin},
+	VerbLRU:           {"lru", (*Parser).parseAdmin},
+	VerbLRUCrawler:    {"lru_crawler", (*Parser).parseAdmin},
+	VerbSlabs:         {"slabs", (*Parser).parseAdmin},
+	VerbWatch:         {"watch", (*Parser).parseWords},
+	VerbShutdown:      {"shutdown", (*Parser).parseAdmin},
+	VerbMG:            {"mg", (*Parser).parseMG},
+	VerbMS:            {"ms", (*Parser).parseMS},
+	VerbMD:            {"md", (*Parser).parseMD},
+	VerbMA:            {"ma", (*Parser).parseMA},
+	VerbMN:            {"mn", (*Parser).parseBare},
+	VerbME:            {"me", (*Parser).parseME},
+	VerbLeaseGet:      {"lease-get", (*Parser).parseGet},
+	VerbLeaseSet:      {"lease-set", (*Parser).parseLeaseSet},
+	VerbLG:            {"lg", (*Parser).parseLG},
+	VerbLS:            {"ls", (*Parser).parseLS},
+	VerbLD:            {"ld", (*Parser).parseLD},
+	VerbLW:            {"lw", (*Parser).parseLW},
+	VerbLC:            {"lc", (*Parser).parseLC},
+	VerbLA:            {"la", (*Parser).parseLA},
+	VerbLT:            {"lt", (*Parser).parseLT},
+	VerbLF:            {"lf", (*Parser).parseLF},
+	VerbLM:            {"lm", (*Parser).parseLM},
+	VerbLN:            {"ln", (*Parser).parseLN},
 }
 
 var verbByName = func() map[string]Verb {
@@ -88,10 +128,24 @@ func (v Verb) String() string {
 // Lease reports whether the verb is one of the lease commands.
 func (v Verb) Lease() bool { return v >= VerbLG && v < verbCount }
 
+// Meta reports whether the verb is a meta command that has flags.
+func (v Verb) Meta() bool { return v >= VerbMG && v <= VerbMA }
+
 // hasBlock reports whether a data block follows the verb's line.
 func (v Verb) hasBlock() bool {
 	switch v {
-	case VerbSet, VerbAdd, VerbReplace, VerbLS:
+	case VerbSet, VerbAdd, VerbReplace, VerbAppend, VerbPrepend, VerbCAS, VerbMS, VerbLeaseSet, VerbLS:
+		return true
+	}
+	return false
+}
+
+// afterBlanks reports whether the verb is known behind leading blanks, too:
+// memcached looks these up after it has cut the line into words, the others
+// before.
+func (v Verb) afterBlanks() bool {
+	switch v {
+	case VerbFlushAll, VerbVerbosity, VerbCacheMemlimit, VerbLRU, VerbLRUCrawler, VerbSlabs, VerbShutdown:
 		return true
 	}
 	return false

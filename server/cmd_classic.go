@@ -24,9 +24,18 @@ func (s *session) get() bool {
 			return false
 		}
 		key := req.Keys[s.next]
-		v := viewer{session: s, key: key, cas: req.Verb == protocol.VerbGets}
-		s.reader.viewer = v
-		found, err := s.owner.Get(s.at.now, shard.Hash(key), key, &s.reader.viewer)
+		var found bool
+		var err error
+		switch req.Verb {
+		case protocol.VerbLeaseGet:
+			found, err = s.leaseGetMcrouter(key)
+		case protocol.VerbGat, protocol.VerbGats:
+			if err = s.touchFirst(req, key); err == nil {
+				found, err = s.getOne(key, req.Verb == protocol.VerbGats)
+			}
+		default:
+			found, err = s.getOne(key, req.Verb == protocol.VerbGets)
+		}
 		if err != nil {
 			s.fail(req, err)
 			return true
@@ -39,6 +48,11 @@ func (s *session) get() bool {
 	}
 	s.out = append(s.out, protocol.LineEnd...)
 	return true
+}
+
+func (s *session) getOne(key []byte, cas bool) (found bool, err error) {
+	s.reader.viewer = viewer{session: s, key: key, cas: cas}
+	return s.owner.Get(s.at.now, shard.Hash(key), key, &s.reader.viewer)
 }
 
 // viewer composes a hit under the key's lock.

@@ -20,6 +20,9 @@ func (s *session) leaseGet(req *protocol.Request) {
 		Peek:     req.Peek,
 		CanFence: req.CanFence,
 	}
+	if s.srv.budget.spent() {
+		q.Wait = 0 // told how long to wait instead of waiting here
+	}
 	if req.HasRefresh {
 		q.RefreshBelow = int64(req.RefreshBelow) * second
 	}

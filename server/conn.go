@@ -24,12 +24,13 @@ type conn struct {
 	session *session
 	queue   *replies
 	stalled bool // a deadline for the rest of a request is set
+	counted int  // bytes of the buffer that are in the budget
 }
 
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{srv: s, nc: nc}
 	held := max(maxHeld, s.cfg.MaxItem) // one value is never too much
-	c.queue = newReplies(nc, s.cfg.StallTimeout, held, &s.stats.bytesWritten)
+	c.queue = newReplies(nc, s.cfg.StallTimeout, held, &s.stats.bytesWritten, s.budget)
 	c.session = newSession(s, c.queue)
 	c.session.closed = c.refused
 	return c
@@ -64,7 +65,12 @@ func (c *conn) serve() {
 			}
 			return
 		}
-		buf = c.room(buf, have)
+		var ok bool
+		if buf, ok = c.room(buf, have); !ok {
+			c.crowded("arriving", have)
+			_ = c.queue.flush([]byte("SERVER_ERROR out of memory reading request\r\n")) // it may be gone
+			return
+		}
 	}
 }
 
@@ -80,9 +86,14 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 			c.log(err)
 			return used, feedClose
 		}
-		if open, held := c.queue.load(); open > maxOpen || held > 2*c.queue.maxHeld {
+		open, held := c.queue.load()
+		if open > maxOpen || held > 2*c.queue.maxHeld {
 			c.srv.log.Warn("connection closed: too many replies wait on it",
 				"peer", c.nc.RemoteAddr(), "waiting", open, "bytes", held)
+			return used, feedClose
+		}
+		if held > keepBuffer && c.srv.budget.spent() {
+			c.crowded("waiting", open, "bytes", held)
 			return used, feedClose
 		}
 		if state != feedFull {
@@ -113,20 +124,31 @@ func (c *conn) bound(inside bool) error {
 }
 
 // room returns a buffer with room for more: grown by what arrived, never by
-// what was announced, and let go when a large request is done.
-func (c *conn) room(buf []byte, have int) []byte {
+// what was announced, and let go when a large request is done. It is false, and
+// the buffer as it was, when the connections' memory is used up.
+func (c *conn) room(buf []byte, have int) ([]byte, bool) {
 	if have == 0 {
 		c.session.rest()
-		if len(buf) > keepBuffer {
-			return make([]byte, firstBuffer)
-		}
 	}
-	if want := c.session.want(); len(buf)-have < want && len(buf) < have+want {
-		grown := make([]byte, max(have+want, min(2*len(buf), have+max(maxGrowth, have/4))))
-		copy(grown, buf[:have])
-		return grown
+	size := len(buf)
+	if want := c.session.want(); have == 0 && size > keepBuffer {
+		size = firstBuffer
+	} else if size-have < want {
+		size = max(have+want, min(2*size, have+max(maxGrowth, have/4)))
 	}
-	return buf
+	if size == len(buf) {
+		return buf, true
+	}
+	counted := max(0, size-keepBuffer)
+	if more := counted - c.counted; more > 0 && !c.srv.budget.take(more) {
+		return buf, false
+	} else if more < 0 {
+		c.srv.budget.add(more)
+	}
+	c.counted = counted
+	sized := make([]byte, size)
+	copy(sized, buf[:have])
+	return sized, true
 }
 
 // maxGrowth is the most that a buffer grows beyond what it holds, or a quarter of
@@ -146,6 +168,13 @@ func (c *conn) log(err error) {
 	c.srv.log.Log(c.srv.ctx, level, "connection ended", "peer", c.nc.RemoteAddr(), "error", err)
 }
 
+// crowded logs why a connection is closed that asks for more than there is.
+func (c *conn) crowded(args ...any) {
+	c.srv.stats.crowded.Add(1)
+	c.srv.log.Warn("connection closed: all connections together keep too much, for peers that do not read or requests that are not whole",
+		append([]any{"peer", c.nc.RemoteAddr(), "limit", c.srv.budget.limit}, args...)...)
+}
+
 // lastWords is how long replies that are being worked on are waited for when
 // their connection ends.
 const lastWords = 5 * time.Second
@@ -153,6 +182,7 @@ const lastWords = 5 * time.Second
 func (c *conn) end(rest []byte) {
 	c.session.hungUp(rest, c.srv.clock.read())
 	c.queue.finish(lastWords)
+	c.srv.budget.add(-c.counted)
 	_ = c.nc.Close() // an error here is the peer's: there is nobody to tell
 	c.srv.forget(c)
 }

@@ -24,6 +24,7 @@ type replies struct {
 	timeout time.Duration // for one write to make progress
 	maxHeld int           // bytes kept at most behind a slot or a slow peer
 	sent    *atomic.Uint64
+	budget  *budget // of all connections: whatever is kept here is counted there
 
 	mu          sync.Mutex
 	drained     *sync.Cond // signalled when a writer stops, and when the last slot is done
@@ -48,8 +49,8 @@ type slot struct {
 	cancel func() // tells whoever the slot waits for that nobody reads the reply
 }
 
-func newReplies(conn net.Conn, timeout time.Duration, maxHeld int, sent *atomic.Uint64) *replies {
-	q := &replies{conn: conn, timeout: timeout, maxHeld: maxHeld, sent: sent}
+func newReplies(conn net.Conn, timeout time.Duration, maxHeld int, sent *atomic.Uint64, budget *budget) *replies {
+	q := &replies{conn: conn, timeout: timeout, maxHeld: maxHeld, sent: sent, budget: budget}
 	q.drained = sync.NewCond(&q.mu)
 	return q
 }
@@ -67,12 +68,14 @@ func (q *replies) reserve(batch []byte, cancel func()) *slot {
 	}
 	q.last = s
 	q.open++
+	q.budget.add(slotCost)
 	q.mu.Unlock()
 	return s
 }
 
 // append puts bytes behind everything there is.
 func (q *replies) append(batch []byte) {
+	q.budget.add(len(batch))
 	if q.last == nil {
 		q.ready = append(q.ready, batch...)
 		return
@@ -91,12 +94,14 @@ func (s *slot) fill(reply []byte) {
 	}
 	s.reply, s.done = reply, true
 	q.held += len(reply)
+	q.budget.add(len(reply))
 	for q.first != nil && q.first.done {
 		f := q.first
 		q.ready = append(append(q.ready, f.reply...), f.behind...)
 		q.held -= len(f.reply) + len(f.behind)
 		q.first = f.next
 		q.open--
+		q.budget.add(-slotCost)
 	}
 	if q.first == nil {
 		q.last = nil
@@ -142,8 +147,8 @@ func (q *replies) write(batch []byte) error {
 	defer q.mu.Unlock()
 	var spare []byte
 	for q.err == nil && (len(q.ready) > 0 || len(batch) > 0) {
-		out := q.ready
-		if len(out) > 0 {
+		out, kept := q.ready, len(q.ready)
+		if kept > 0 {
 			q.ready = spare[:0]
 			spare = out
 		} else {
@@ -151,6 +156,7 @@ func (q *replies) write(batch []byte) error {
 		}
 		q.mu.Unlock()
 		err := q.send(out)
+		q.budget.add(-kept)
 		q.mu.Lock()
 		if err != nil {
 			q.err = err
@@ -193,12 +199,16 @@ func (q *replies) failed() error {
 	return q.err
 }
 
-// crowded reports whether n bytes more would be above what is kept for a peer. A
-// few never are: there are at most maxOpen replies of that kind.
+// crowded reports whether n bytes more would be above what is kept for a peer, or
+// what is kept for all of them is too much already. A few never are: there are at
+// most maxOpen replies of that kind.
 func (q *replies) crowded(n int) bool {
 	const few = 4 << 10
 	if n <= few {
 		return false
+	}
+	if q.budget.spent() {
+		return true // ten thousand peers that wait once each are as bad
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -229,6 +239,22 @@ func (q *replies) finish(patience time.Duration) {
 	defer q.mu.Unlock()
 	for q.writing || (q.first != nil && !late && q.err == nil) {
 		q.drained.Wait()
+	}
+	q.drop()
+}
+
+// drop gives up what nobody will read: there is no connection any more. Slots
+// that are still waited for are filled into nothing.
+func (q *replies) drop() {
+	kept := len(q.ready) + q.held + q.open*slotCost
+	for s := q.first; s != nil; s = s.next {
+		s.done = true
+	}
+	q.budget.add(-kept)
+	q.ready, q.held, q.open = nil, 0, 0
+	q.first, q.last = nil, nil
+	if q.err == nil {
+		q.err = net.ErrClosed
 	}
 }
 

@@ -71,6 +71,7 @@ type Server struct {
 	owner    *owner.Owner
 	listener net.Listener
 	stats    counters
+	budget   *budget
 
 	floorWarned atomic.Int64 // when a rising tag floor was last logged
 
@@ -112,6 +113,7 @@ func New(cfg Config) (*Server, error) {
 		cache:    cache,
 		listener: ln,
 		conns:    make(map[*conn]struct{}),
+		budget:   newBudget(cfg.Memory, cfg.MaxItem),
 	}
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
@@ -124,7 +126,29 @@ func New(cfg Config) (*Server, error) {
 		Limits: leaseLimits(leaseShare, cfg.Keeper.Shards()),
 		Clock:  s.clock.now,
 	})
+	s.warnOfDoubt()
 	return s, nil
+}
+
+// warnOfDoubt says what a former life left behind: it costs until it is fenced,
+// and nobody would look for it.
+func (s *Server) warnOfDoubt() {
+	doubt, closed := 0, 0
+	for _, v := range s.owner.Shards(s.clock.now()) {
+		if v.State.DoubtBelow != 0 {
+			doubt++
+		}
+		if v.State.ClosedFor > 0 {
+			closed++
+		}
+	}
+	if doubt > 0 {
+		s.log.Warn("shards are in doubt: writers of a former life may still commit; until a client fences them, their keys are read from the source and not cached",
+			"shards", doubt)
+	}
+	if closed > 0 {
+		s.log.Warn("shards are closed for a while after bounded intents of a former life", "shards", closed)
+	}
 }
 
 // leaseShareOf is the part of the memory that lease state may take: a

@@ -20,8 +20,10 @@ type session struct {
 	out    []byte  // replies of this batch that nothing has to wait for
 	at     reading // of this batch
 	reader reader  // takes the answers of reads
-	tags   []byte  // scratch
-	resume bool    // the last request is a get whose keys from nextKey on are to be answered still
+	meta   metaViewer
+	editor editor
+	tags   []byte // scratch
+	resume bool   // the last request is a get whose keys from nextKey on are to be answered still
 	next   int
 	length int // of that request
 	placed int // replies of this batch that have to wait
@@ -62,6 +64,9 @@ func (s *session) want() int { return s.parser.Want() }
 func (s *session) rest() {
 	s.parser.Forget()
 	s.reader.key, s.reader.viewer.key = nil, nil
+	if cap(s.out) > keepBuffer {
+		s.out = nil
+	}
 }
 
 // swallowing reports whether a refused data block is still coming.
@@ -141,7 +146,7 @@ func (s *session) reserve(cancel func()) *slot {
 // many to be composed at once.
 func (s *session) execute(req *protocol.Request) bool {
 	switch req.Verb {
-	case protocol.VerbGet, protocol.VerbGets:
+	case protocol.VerbGet, protocol.VerbGets, protocol.VerbGat, protocol.VerbGats, protocol.VerbLeaseGet:
 		s.next = 0
 		return s.get()
 	case protocol.VerbSet:
@@ -150,6 +155,22 @@ func (s *session) execute(req *protocol.Request) bool {
 		s.store(req, lease.Add)
 	case protocol.VerbReplace:
 		s.store(req, lease.Replace)
+	case protocol.VerbCAS, protocol.VerbAppend, protocol.VerbPrepend:
+		s.change(req)
+	case protocol.VerbIncr, protocol.VerbDecr:
+		s.incr(req)
+	case protocol.VerbMG:
+		s.metaGet(req)
+	case protocol.VerbMS:
+		s.metaSet(req)
+	case protocol.VerbMD:
+		s.metaDelete(req)
+	case protocol.VerbMA:
+		s.metaCount(req)
+	case protocol.VerbME:
+		s.metaDebug(req)
+	case protocol.VerbLeaseSet:
+		s.leaseSetMcrouter(req)
 	case protocol.VerbDelete:
 		s.delete(req)
 	case protocol.VerbTouch:
@@ -199,9 +220,9 @@ func (s *session) bad(req *protocol.Request) {
 		hash := shard.Hash(req.Key)
 		var err error
 		switch req.Verb {
-		case protocol.VerbLS:
+		case protocol.VerbLS, protocol.VerbLeaseSet:
 			_, err = s.owner.GiveBack(s.at.now, hash, req.Key, lease.Token(req.Token))
-		case protocol.VerbSet: // only set, as in memcached
+		case protocol.VerbSet, protocol.VerbMS: // only these, as in memcached
 			if req.Err.Cause == protocol.CauseTooLarge {
 				_, err = s.owner.Delete(s.at.now, hash, req.Key)
 			}

@@ -28,6 +28,7 @@ type Snapshot struct {
 	Accepted  uint64
 	Rejected  uint64 // over MaxConns
 	Stalled   uint64 // closed in the middle of a request
+	Crowded   uint64 // closed because all of them kept too much
 	Foreign   map[string]uint64
 	BytesRead uint64
 	BytesSent uint64
@@ -45,6 +46,7 @@ func (s *Server) Snapshot() Snapshot {
 		Accepted:  c.accepted.Load(),
 		Rejected:  c.rejected.Load(),
 		Stalled:   c.stalled.Load(),
+		Crowded:   c.crowded.Load(),
 		Foreign:   make(map[string]uint64),
 		BytesRead: c.bytesRead.Load(),
 		BytesSent: c.bytesWritten.Load(),

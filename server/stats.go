@@ -42,6 +42,7 @@ type counters struct {
 	accepted      atomic.Uint64
 	rejected      atomic.Uint64 // over the limit of connections
 	stalled       atomic.Uint64 // closed in the middle of a request
+	crowded       atomic.Uint64 // closed because connections kept too much
 	closedAsOther [4]atomic.Uint64
 }
 

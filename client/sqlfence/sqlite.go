@@ -17,6 +17,9 @@ import (
 // SQLite returns the fence of an SQLite database in a file. All processes that
 // write to it must use the fence; a database in memory, which each connection
 // has for itself, has no use for one.
+//
+// Open the database in WAL mode and with a busy timeout. Otherwise loaders and
+// writers that meet fail with SQLITE_BUSY.
 func SQLite(db *sql.DB, o Options) *Fence {
 	o = o.filled()
 	return &Fence{d: &sqlite{db: db, o: o, turn: make(chan struct{}, 1)}}

@@ -13,6 +13,9 @@ func main() {
 }
 
 func run(c *Command, args []string) int {
+	// Whoever reads the log may go away; Go would end the process with it at the
+	// next line that a client causes.
+	signal.Ignore(syscall.SIGPIPE)
 	// After the first signal the default action is restored, so that a second
 	// one ends a stop that takes too long, at once.
 	ctx, restore := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

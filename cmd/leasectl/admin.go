@@ -65,7 +65,11 @@ func (o *options) ask(ctx context.Context, method, path string, query url.Values
 		}
 		return nil, fmt.Errorf("%s answers %q to %s: it is no leasecached of this version; --server wants the admin port of one", o.server, res.Status, path)
 	}
-	if err := json.Unmarshal(answer, out); err != nil {
+	err = json.Unmarshal(answer, out)
+	if err == nil && !bytes.HasPrefix(bytes.TrimSpace(answer), []byte("{")) {
+		err = errors.New("no JSON object") // null would pass for one without anything in it
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s answers, but not as a leasecached does: --server wants the admin port of one (%w)", o.server, err)
 	}
 	return answer, nil

@@ -22,7 +22,7 @@ func newGet(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "get KEY",
 		Short: "Print a cached value, byte for byte; exit code 1 if there is none",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneKey,
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := keys.name(args[0])
 			if err != nil {

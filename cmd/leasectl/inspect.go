@@ -16,7 +16,7 @@ func newInspect(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect KEY",
 		Short: "All that is known of one key, and what a reader would be told now; changes nothing",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneKey,
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := keys.name(args[0])
 			if err != nil {

@@ -29,6 +29,10 @@ It succeeds once every reader gets the new value or none. Repeating it is always
 			if err != nil {
 				return err
 			}
+			if len(done.Keys) != len(args) || (done.Tag == "") != (tag == "") {
+				// A script goes by the exit code: it must not be 0 for what nobody has done.
+				return fmt.Errorf("%s does not say that it invalidated what was asked for: --server wants the admin port of a leasecached of this version", o.server)
+			}
 			return o.show(c.OutOrStdout(), answer, func(w io.Writer) error { return invalidatedText(w, &done) })
 		},
 	}

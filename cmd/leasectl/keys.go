@@ -33,6 +33,14 @@ func (k *keyFlags) name(arg string) (api.Name, error) {
 
 const maxKey = 250
 
+// oneKey is what verbs of a single key take.
+func oneKey(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%w: give one key, not %d", errUsage, len(args))
+	}
+	return nil
+}
+
 // query asks for one key.
 func query(n api.Name) url.Values {
 	if n.Key64 != "" {

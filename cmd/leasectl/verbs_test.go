@@ -207,7 +207,7 @@ func TestAllShards(t *testing.T) {
 }
 
 func TestInvalidateSendsKeysAsTheyCanBeSent(t *testing.T) {
-	addr, seen, body := admin(t, api.PathInvalidate, http.StatusOK, api.Invalidated{})
+	addr, seen, body := admin(t, api.PathInvalidate, http.StatusOK, api.Invalidated{Keys: make([]api.InvalidatedKey, 2)})
 	code, _, _ := leasectl(t, "invalidate", "--base64", "YQ==", "AAE=", "--server", addr)
 	require.Equal(t, 0, code)
 	require.Equal(t, http.MethodPost, seen.Method)
@@ -233,6 +233,26 @@ func TestTheServersErrorIsTold(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
 	require.Equal(t, "leasectl: the node is stopping\n", errs)
+}
+
+// The exit code says whether it was done, whatever it was that answered.
+func TestInvalidateWantsToHearThatItWasDone(t *testing.T) {
+	for _, answer := range []any{nil, map[string]any{}, []int{}, api.Invalidated{Keys: make([]api.InvalidatedKey, 1)}} {
+		addr, _, _ := admin(t, api.PathInvalidate, http.StatusOK, answer)
+		for _, args := range [][]string{{"a", "b"}, {"--tag", "t"}} {
+			code, out, errs := leasectl(t, append([]string{"invalidate", "--server", addr}, args...)...)
+			require.Equal(t, 1, code, "%v", answer)
+			require.Empty(t, out)
+			require.Equal(t, 1, strings.Count(errs, "\n"), errs)
+		}
+	}
+}
+
+func TestAServersTextDoesNotSteerTheTerminal(t *testing.T) {
+	addr, _, _ := admin(t, api.PathInvalidate, http.StatusServiceUnavailable, api.Error{Error: "no\x1b[2J\r way\nat all"})
+	code, _, errs := leasectl(t, "invalidate", "k", "--server", addr)
+	require.Equal(t, 1, code)
+	require.Equal(t, "leasectl: no?[2J? way; at all\n", errs)
 }
 
 func TestWrongServers(t *testing.T) {

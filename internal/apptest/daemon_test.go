@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -204,6 +205,30 @@ func TestPause(t *testing.T) {
 }
 
 // TestDataDirIsPrivate: nobody else reads or writes the epochs.
+// Whoever reads the log may go away: the next line that a client causes does not
+// end the process.
+func TestLogReaderGoesAway(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	addr, err := freeAddr()
+	require.NoError(t, err)
+	cmd := exec.Command(Binary(t, "leasecached"), "--listen", addr, "--admin", "127.0.0.1:0", "--memory", "64MiB", "--ephemeral")
+	cmd.Stderr = w
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it is gone already if all went well
+	require.NoError(t, w.Close())
+	require.Eventually(t, func() bool { return answers(addr) }, StartTimeout, 5*time.Millisecond)
+	require.NoError(t, r.Close())
+	c := dial(t, addr)
+	_, err = c.Write([]byte{0x80}) // which is logged
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, c)
+	require.NoError(t, err)
+	require.Equal(t, []string{"MN"}, ask(t, dial(t, addr), "mn\r\n", 1))
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, cmd.Wait(), "stopped in order")
+}
+
 func TestDataDirIsPrivate(t *testing.T) {
 	dir := filepath.Join(DataDir(t), "made", "by-the-daemon")
 	require.NoError(t, os.Mkdir(filepath.Dir(dir), 0o755))

@@ -18,7 +18,7 @@ var (
 	filled      = desc("leases_filled_total", "Fills stored.")
 	refused     = desc("leases_refused_total", "Fills refused, by reason.", "reason")
 	dropped     = desc("leases_dropped_total", "Leases dropped because their memory was short.")
-	leases      = desc("leases", "Keys with a lease, or the memory of one.")
+	leases      = desc("leases", "Leases given out and not voided, filled or superseded.")
 	parked      = desc("parked_readers", "Readers waiting for another's fill.")
 	invalidated = desc("invalidations_total", "Invalidations of keys.")
 	intents     = desc("intents", "Write intents open.")
@@ -95,6 +95,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	count(accepted, s.Accepted)
 	count(closed, s.Rejected, "too many")
 	count(closed, s.Stalled, "stalled")
+	count(closed, s.Crowded, "memory")
 	for reason, n := range s.Foreign {
 		count(closed, n, reason)
 	}

@@ -48,10 +48,10 @@ func (w *Owner) Fence(ctx context.Context, hash uint64, token lease.Token) error
 			if s.table.Fence(now, token) {
 				w.keeper.Fenced(s.id, uint64(token))
 			}
-			w.unlock(s, now)
+			w.unlock(s)
 			return nil
 		}
-		w.unlock(s, now)
+		w.unlock(s)
 		if token.Epoch() > last.Epoch()+MaxLift || shard.Epoch(token.Epoch()) >= shard.MaxEpoch-spareEpochs {
 			return ErrFuture
 		}
@@ -112,7 +112,7 @@ func (w *Owner) adopt(s *owned) bool {
 		return false
 	}
 	s.table.Raise(now, uint32(to))
-	s.bucket.wake(s.table.NextDue(), now)
+	w.wake(s.bucket, s.table.NextDue())
 	return true
 }
 

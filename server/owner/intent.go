@@ -49,7 +49,7 @@ func (w *Owner) Begin(now int64, hash uint64, key []byte, in Intent) (lease.Toke
 	if err != nil {
 		return 0, 0, err
 	}
-	defer w.unlock(s, now)
+	defer w.unlock(s)
 	if !covers(s.noted, in.note()) {
 		return 0, 0, ErrNotNoted
 	}
@@ -71,7 +71,7 @@ func (w *Owner) Note(ctx context.Context, hash uint64, in Intent) error {
 			return err
 		}
 		epoch, noted := s.tokens.Epoch(), s.noted
-		w.unlock(s, w.clock())
+		w.unlock(s)
 		if covers(noted, in.note()) {
 			return nil
 		}

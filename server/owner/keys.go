@@ -21,7 +21,7 @@ func (w *Owner) Get(now int64, hash uint64, key []byte, v Viewer) (bool, error) 
 	if s.item, ok = s.table.Get(now, hash, key); ok {
 		v.View(&s.item)
 	}
-	w.unlock(s, now)
+	w.unlock(s)
 	return ok, nil
 }
 
@@ -32,7 +32,7 @@ func (w *Owner) Lease(now int64, hash uint64, key []byte, q lease.Read, r lease.
 		return err
 	}
 	s.table.Lease(now, hash, key, q, r)
-	w.unlock(s, now)
+	w.unlock(s)
 	return nil
 }
 
@@ -43,7 +43,7 @@ func (w *Owner) Cancel(now int64, hash uint64, key []byte, r lease.Reader) {
 		return // the gate is closed: whoever waited was answered
 	}
 	s.table.Cancel(now, key, r)
-	w.unlock(s, now)
+	w.unlock(s)
 }
 
 // Fill is set-if-lease-valid; see lease.Table.Fill. The error may also be the
@@ -57,7 +57,7 @@ func (w *Owner) Fill(now int64, hash uint64, key []byte, token lease.Token, it l
 	if cleared {
 		w.keeper.Fenced(s.id, uint64(token))
 	}
-	w.unlock(s, now)
+	w.unlock(s)
 	return reason, err
 }
 
@@ -69,7 +69,7 @@ func (w *Owner) GiveBack(now int64, hash uint64, key []byte, token lease.Token) 
 		return false, err
 	}
 	ended := s.table.GiveBack(now, hash, key, token)
-	w.unlock(s, now)
+	w.unlock(s)
 	return ended, nil
 }
 
@@ -80,7 +80,7 @@ func (w *Owner) Invalidate(now int64, hash uint64, key []byte, keepStale int64) 
 		return 0, err
 	}
 	token := s.table.Invalidate(now, hash, key, keepStale)
-	w.unlock(s, now)
+	w.unlock(s)
 	return token, nil
 }
 
@@ -92,7 +92,7 @@ func (w *Owner) Put(now int64, hash uint64, key []byte, mode lease.Mode, it leas
 		return 0, err
 	}
 	version, err := s.table.Put(now, hash, key, mode, it)
-	w.unlock(s, now)
+	w.unlock(s)
 	return version, err
 }
 
@@ -103,7 +103,7 @@ func (w *Owner) Delete(now int64, hash uint64, key []byte) (bool, error) {
 		return false, err
 	}
 	found := s.table.Delete(now, hash, key)
-	w.unlock(s, now)
+	w.unlock(s)
 	return found, nil
 }
 
@@ -114,7 +114,7 @@ func (w *Owner) Touch(now int64, hash uint64, key []byte, expires int64) (bool, 
 		return false, err
 	}
 	found := s.table.Touch(now, hash, key, expires)
-	w.unlock(s, now)
+	w.unlock(s)
 	return found, nil
 }
 
@@ -125,7 +125,7 @@ func (w *Owner) End(now int64, hash uint64, key []byte, token lease.Token) (leas
 		return 0, err
 	}
 	out := s.table.End(now, hash, key, token)
-	w.unlock(s, now)
+	w.unlock(s)
 	return out, nil
 }
 
@@ -144,6 +144,29 @@ func (w *Owner) Abort(now int64, hash uint64, key []byte, token lease.Token, non
 	default:
 		out = s.table.End(now, hash, key, token)
 	}
-	w.unlock(s, now)
+	w.unlock(s)
 	return out, gaveBack, nil
+}
+
+// Edit lets an Editor look at a key and change it; see lease.Table.Edit. The
+// error may also be the store's.
+func (w *Owner) Edit(now int64, hash uint64, key []byte, by lease.Editor) (shown uint64, err error) {
+	s, err := w.lock(hash)
+	if err != nil {
+		return 0, err
+	}
+	shown, err = s.table.Edit(now, hash, key, by)
+	w.unlock(s)
+	return shown, err
+}
+
+// Meta answers a meta read; see lease.Table.Meta.
+func (w *Owner) Meta(now int64, hash uint64, key []byte, q lease.Meta, v lease.MetaViewer) (bool, error) {
+	s, err := w.lock(hash)
+	if err != nil {
+		return false, err
+	}
+	found := s.table.Meta(now, hash, key, q, v)
+	w.unlock(s)
+	return found, nil
 }

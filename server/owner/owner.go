@@ -132,18 +132,20 @@ func (w *Owner) lock(hash uint64) (*owned, error) {
 
 // unlock ends a command: it sees to it that the bucket's timer fires when the
 // first thing in the shard runs out.
-func (w *Owner) unlock(s *owned, now int64) {
-	s.bucket.wake(s.table.NextDue(), now)
+func (w *Owner) unlock(s *owned) {
+	w.wake(s.bucket, s.table.NextDue())
 	s.bucket.mu.Unlock()
 }
 
-// wake makes the timer fire at a time, unless it fires earlier anyway.
-func (b *bucket) wake(at, now int64) {
+// wake makes the timer fire at a time, unless it fires earlier anyway. How long
+// that is off the clock says, not the command's reading of it: that may be old,
+// and the timer of the whole bucket would be late by as much.
+func (w *Owner) wake(b *bucket, at int64) {
 	if at == 0 || (b.mu.wakeAt != 0 && b.mu.wakeAt <= at) {
 		return
 	}
 	b.mu.wakeAt = at
-	b.mu.timer.Reset(time.Duration(max(0, at-now)))
+	b.mu.timer.Reset(time.Duration(max(0, at-w.clock())))
 }
 
 // advance is what the timer does: whatever ran out in the bucket does so now.
@@ -162,7 +164,7 @@ func (w *Owner) advance(b *bucket) {
 			next = due
 		}
 	}
-	b.wake(next, now)
+	w.wake(b, next)
 }
 
 // Stop closes the gate for good: from then on no command has any effect, and

@@ -46,12 +46,20 @@ func fromMemory(it *memory.Item) lease.Item {
 		Stored:     it.Stored,
 		Accessed:   it.Accessed,
 		Fetched:    it.Fetched,
+		Marked:     it.Bits&bitMarked != 0,
 		Tags:       it.Tags,
 		Value:      it.Value,
 	}
 }
 
+// bitMarked is what the store keeps for us of an item.
+const bitMarked uint8 = 1
+
 func toMemory(it *lease.Item) memory.Item {
+	var bits uint8
+	if it.Marked {
+		bits |= bitMarked
+	}
 	return memory.Item{
 		Version:    uint64(it.Version),
 		CAS:        it.CAS,
@@ -61,6 +69,7 @@ func toMemory(it *lease.Item) memory.Item {
 		Stored:     it.Stored,
 		Accessed:   it.Accessed,
 		Fetched:    it.Fetched,
+		Bits:       bits,
 		Tags:       it.Tags,
 		Value:      it.Value,
 	}

@@ -48,7 +48,7 @@ func (w *Owner) each(now int64, f func(*owned)) error {
 			return err
 		}
 		f(s)
-		w.unlock(s, now)
+		w.unlock(s)
 	}
 	return nil
 }

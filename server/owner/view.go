@@ -39,7 +39,7 @@ func (w *Owner) Keys(now int64, f func(shard.ID, lease.KeyState) bool) {
 			states = append(states, k)
 			return true
 		})
-		w.unlock(s, now)
+		w.unlock(s)
 		for _, k := range states {
 			if !f(s.id, k) {
 				return
@@ -63,7 +63,7 @@ func (w *Owner) Inspect(now int64, hash uint64, key []byte) (KeyView, error) {
 	if err != nil {
 		return KeyView{}, err
 	}
-	defer w.unlock(s, now)
+	defer w.unlock(s)
 	v := KeyView{
 		Shard: ShardView{ID: s.id, State: s.table.Shard(now), Stats: s.table.Stats(), Noted: s.noted},
 		Lease: s.table.Inspect(now, hash, key),

@@ -182,13 +182,13 @@ func (p *Partition) keep(r record, m mode, kept int, inHead bool) bool {
 	if m == keepAll {
 		return true
 	}
-	if r[offUse] == 0 {
+	if r.use() == 0 {
 		return false
 	}
 	if !inHead && (m == keepFitting || m == keepSome && kept > p.seg.size/4*3) {
 		return false
 	}
-	r[offUse]--
+	r[offUse]-- // the bits above are not touched: use is above zero
 	return true
 }
 

@@ -21,6 +21,7 @@ type Item struct {
 	CAS     uint64 // chosen by a client; 0 = none
 	Flags   uint32
 	Fetched bool  // read by Get since it was stored
+	Bits    uint8 // four bits of the caller's own
 	Expires int64 // now-time from which on nobody wants it; 0 = never
 
 	// StaleUntil is not 0 for an invalidated value that is kept for those who

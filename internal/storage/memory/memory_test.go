@@ -44,7 +44,7 @@ func value(n int, fill byte) []byte { return bytes.Repeat([]byte{fill}, n) }
 func TestRoundTrip(t *testing.T) {
 	_, p := onePartition(t)
 	it := Item{
-		Version: 1<<63 - 1, CAS: 1 << 63, Flags: 1<<32 - 1, StaleUntil: 1 << 41, Fetched: true,
+		Version: 1<<63 - 1, CAS: 1 << 63, Flags: 1<<32 - 1, StaleUntil: 1 << 41, Bits: 0xa, Fetched: true,
 		Expires: 900 * TimeStep, Stored: -3 * TimeStep, Accessed: 5 * TimeStep,
 		Tags: value(MaxTags, 't'), Value: value(4*kib, 'v'),
 	}
@@ -107,7 +107,7 @@ func TestUpdate(t *testing.T) {
 	h := shard.Hash(key)
 	require.False(t, p.Update(h, key, Item{Version: 1}))
 	put(t, p, "k", Item{Version: 1, Stored: TimeStep, Tags: []byte("tag"), Value: []byte("value")})
-	changed := Item{Version: 2, CAS: 3, Flags: 4, StaleUntil: 1 << 41, Fetched: true, Expires: 1 << 40}
+	changed := Item{Version: 2, CAS: 3, Flags: 4, StaleUntil: 1 << 41, Bits: 0xa, Fetched: true, Expires: 1 << 40}
 	require.True(t, p.Update(h, key, changed))
 	changed.Stored, changed.Tags, changed.Value = TimeStep, []byte("tag"), []byte("value")
 	it, ok := peek(p, "k", 2)

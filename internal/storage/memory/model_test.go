@@ -96,7 +96,7 @@ func (m *model) update(key string, it Item) error {
 		return fmt.Errorf("update found %q, which is absent", key)
 	}
 	want.Version, want.CAS, want.Flags = it.Version, it.CAS, it.Flags
-	want.StaleUntil, want.Expires, want.Fetched = it.StaleUntil, it.Expires, it.Fetched
+	want.StaleUntil, want.Expires, want.Fetched, want.Bits = it.StaleUntil, it.Expires, it.Fetched, it.Bits
 	m.items[key] = want
 	return nil
 }
@@ -210,6 +210,7 @@ func (m *model) randomItem(r *rand.Rand, serial uint64, largest int) Item {
 		it.StaleUntil = m.now + r.Int64N(int64(100e9))
 	}
 	it.Fetched = r.IntN(8) == 0
+	it.Bits = uint8(r.IntN(16))
 	if r.IntN(4) == 0 {
 		it.Tags = make([]byte, r.IntN(MaxTags+1))
 		for i := range it.Tags {

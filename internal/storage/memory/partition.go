@@ -100,7 +100,7 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 		if room := r.room(); fits(size, room) {
 			// A record keeps its place in the order of eviction, and an overwrite
 			// is a use: it gets a chance to be moved to a younger segment.
-			r.write(key, &it, room, max(r[offUse], 1))
+			r.write(key, &it, room, max(r.use(), 1))
 			p.seg.all[p.seg.of(at)].lives(it.dies())
 			return nil
 		}

@@ -8,7 +8,7 @@ import (
 // A record is an item as it lies in a segment, little endian, unaligned:
 //
 //	0   bits      1   what the record is and which optional fields it has
-//	1   use       1   second chances left, 0..maxUse
+//	1   use       1   second chances left, 0..maxUse, below four bits that are the item's
 //	2   pad       1   bytes of room behind the value that belong to the record
 //	3   key len   1
 //	4   value len 4
@@ -46,8 +46,13 @@ const (
 	hasOptional = hasCAS | hasExpires | hasStale | hasFlags | hasTags
 )
 
-// maxUse is how many rounds of eviction an often read item survives unread.
-const maxUse = 3
+const (
+	// maxUse is how many rounds of eviction an often read item survives unread.
+	maxUse  = 3
+	useBits = 4
+)
+
+func (r record) use() uint8 { return r[offUse] & (1<<useBits - 1) }
 
 // optionalLen is the length of the optional fields, by their bits.
 var optionalLen = func() (n [hasOptional + 1]uint8) {
@@ -128,7 +133,7 @@ func (r record) expired(now int64) bool {
 // touch marks the record as read. Writes what changes only: a hot record's
 // line then stays clean for most reads.
 func (r record) touch(now int64) {
-	if r[offUse] < maxUse {
+	if r.use() < maxUse {
 		r[offUse]++
 	}
 	if r[0]&isFetched == 0 {
@@ -149,6 +154,7 @@ func (r record) item() Item {
 	it := Item{
 		Version:  r.version(),
 		Fetched:  bits&isFetched != 0,
+		Bits:     r[offUse] >> useBits,
 		Stored:   r.time(offStored),
 		Accessed: r.time(offAccessed),
 	}
@@ -216,7 +222,7 @@ func sizeOf(key []byte, it *Item) int {
 // more), with a new record.
 func (r record) write(key []byte, it *Item, room int, use uint8) {
 	fields := fieldsOf(it)
-	r[offUse] = use
+	r[offUse] = use | it.Bits<<useBits
 	r[offKeyLen] = uint8(len(key))
 	binary.LittleEndian.PutUint32(r[offValueLen:], uint32(len(it.Value)))
 	binary.LittleEndian.PutUint32(r[offStored:], uint32(it.Stored>>timeShift))
@@ -236,6 +242,7 @@ func (r record) writeFields(fields uint8, tags int, it *Item) int {
 		bits |= isFetched
 	}
 	r[0] = bits
+	r[offUse] = r.use() | it.Bits<<useBits
 	binary.LittleEndian.PutUint64(r[offVersion:], it.Version)
 	at := fixedHeader
 	if fields&hasCAS != 0 {

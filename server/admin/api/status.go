@@ -52,7 +52,7 @@ type Reads struct {
 
 // LeaseStats: the rights to fill.
 type LeaseStats struct {
-	Live    int64            `json:"live"`   // keys with a lease, or the memory of one
+	Live    int64            `json:"live"`   // given out and not voided, filled or superseded
 	Parked  int64            `json:"parked"` // readers waiting for another's fill now
 	Granted int64            `json:"granted"`
 	Filled  int64            `json:"filled"`

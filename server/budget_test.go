@@ -1,0 +1,93 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// crowd opens connections that each send a request and read nothing.
+func crowd(t *testing.T, s *Server, n int, request string) {
+	t.Helper()
+	for range n {
+		p := dial(t, s)
+		require.NoError(t, p.nc.(*net.TCPConn).SetReadBuffer(4<<10))
+		_, _ = io.WriteString(p.nc, request) // fails where the server closes
+	}
+}
+
+// kept is what connections keep, and that it is all given back.
+func kept(t *testing.T, s *Server) {
+	t.Helper()
+	s.mu.Lock()
+	for c := range s.conns {
+		_ = c.nc.Close()
+	}
+	s.mu.Unlock()
+	require.Eventually(t, func() bool { return s.connections() == 0 }, 10*time.Second, time.Millisecond)
+	require.Zero(t, s.budget.used.Load(), "what was counted is counted off again")
+}
+
+// Each connection may keep some MiB of replies behind one that waits. A hundred
+// of them may not keep a hundred times that.
+func TestRepliesKeptForAllAreBounded(t *testing.T) {
+	s := start(t, nil)
+	p := dial(t, s)
+	p.send(fmt.Sprintf("set big 0 0 %d\n%s\n", 1<<20, strings.Repeat("v", 1<<20)))
+	p.expect("STORED")
+	p.lease("k")
+	crowd(t, s, 40, "lg k w60000\r\nget big big big big\r\n")
+	require.Eventually(t, func() bool { return s.Snapshot().Crowded > 0 }, 10*time.Second, time.Millisecond)
+	require.LessOrEqual(t, s.budget.used.Load(), s.budget.limit+40*(fullBatch+1<<20), "each is looked at after a batch")
+	p.send("get big\n")
+	require.Contains(t, p.line(), "VALUE big")
+	kept(t, s)
+}
+
+func TestRequestsThatAreNotWholeAreBounded(t *testing.T) {
+	s := start(t, nil)
+	crowd(t, s, 40, "set k 0 0 1000000\r\n"+strings.Repeat("v", 999_990))
+	require.Eventually(t, func() bool { return s.Snapshot().Crowded > 0 }, 10*time.Second, time.Millisecond)
+	require.LessOrEqual(t, s.budget.used.Load(), s.budget.limit)
+	p := dial(t, s)
+	p.send("set small 0 0 1\nx\nget small\n")
+	p.expect("STORED", "VALUE small 0 1", "x", "END")
+	kept(t, s)
+}
+
+// Where no more readers can wait, the next ones are told for how long the lease
+// may last.
+func TestReadersWhoWaitAreBounded(t *testing.T) {
+	s := start(t, nil)
+	p := dial(t, s)
+	p.lease("k")
+	readers := int(s.budget.limit / slotCost)
+	for n := 0; n < readers; n += 4000 {
+		crowd(t, s, 1, strings.Repeat("lg k w60000\r\n", 4000))
+	}
+	require.Eventually(t, func() bool { return s.budget.spent() || s.Snapshot().Leases.Parked >= 16384 }, 20*time.Second, time.Millisecond)
+	p.send("lg k w60000\n")
+	require.Contains(t, p.line(), "WT e")
+	kept(t, s)
+	require.Zero(t, s.Snapshot().Leases.Parked)
+}
+
+// One fill answers everybody who waits, each with a copy of the value: where that
+// is too much, the others are told to ask again.
+func TestCopiesOfOneFillAreBounded(t *testing.T) {
+	s := start(t, nil)
+	p := dial(t, s)
+	token := p.lease("k")
+	crowd(t, s, 100, "lg k v w60000\r\n")
+	require.Eventually(t, func() bool { return s.Snapshot().Leases.Parked == 100 }, 5*time.Second, time.Millisecond)
+	p.send(fmt.Sprintf("ls k %d L%s\n%s\n", 1<<20, token, strings.Repeat("v", 1<<20)))
+	p.expect("HD")
+	require.Zero(t, s.Snapshot().Leases.Parked)
+	require.LessOrEqual(t, s.budget.used.Load(), s.budget.limit+2<<20)
+	kept(t, s)
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"errors"
+
+	"github.com/leasecache/leasecache/internal/storage/memory"
+	"github.com/leasecache/leasecache/protocol"
+	"github.com/leasecache/leasecache/shard"
+)
+
+// memcached's commands that change what is there: append prepend cas incr decr,
+// and gat, which reads as well.
+
+// change is append, prepend and cas.
+func (s *session) change(req *protocol.Request) {
+	if s.srv.leaseOnly(req.Key) {
+		s.answer(req, protocol.LineNotStored, outcomeNotStored)
+		return
+	}
+	_, err := s.edit(req, (*editor).storing)
+	switch {
+	case errors.Is(err, memory.ErrTooLarge):
+		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeError)
+	case err != nil:
+		s.fail(req, err)
+	case s.editor.result == editStored:
+		s.answer(req, protocol.LineStored, outcomeStored)
+	case s.editor.result == editExists:
+		s.answer(req, protocol.LineExists, outcomeNotStored)
+	case s.editor.result == editNotFound:
+		s.answer(req, protocol.LineNotFound, outcomeMiss)
+	default:
+		s.answer(req, protocol.LineNotStored, outcomeNotStored)
+	}
+}
+
+func (s *session) incr(req *protocol.Request) {
+	if s.srv.leaseOnly(req.Key) {
+		s.answer(req, protocol.LineNotFound, outcomeMiss)
+		return
+	}
+	_, err := s.edit(req, (*editor).counting)
+	switch {
+	case err != nil:
+		s.fail(req, err)
+	case s.editor.result == editStored:
+		s.count(req.Verb, outcomeHit)
+		if !req.NoReply {
+			s.out = protocol.AppendNumber(s.out, s.editor.number)
+		}
+	case s.editor.result == editNonNumeric:
+		s.answer(req, "CLIENT_ERROR "+protocol.TextNonNumeric+"\r\n", outcomeError)
+	default:
+		s.answer(req, protocol.LineNotFound, outcomeMiss)
+	}
+}
+
+// touchFirst gives a key of a gat its new time to live; the read follows.
+func (s *session) touchFirst(req *protocol.Request, key []byte) error {
+	_, err := s.owner.Touch(s.at.now, shard.Hash(key), key, s.at.expiry(req.Exptime))
+	return err
+}
