@@ -113,10 +113,11 @@ func (p program) run(t *testing.T, dir string, s server) {
 	for i, a := range p.args {
 		args[i] = strings.NewReplacer("HOST", s.host, "PORT", s.port).Replace(a)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = dir
+	cmd.WaitDelay = time.Second // what it started itself may still hold its output
 	begun := time.Now()
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -2,6 +2,7 @@
 // What an application does with PHP's memcached extension, which is libmemcached.
 // Arguments: host, port.
 
+ob_start(); // a session cannot be started after something was printed
 $passed = $failed = 0;
 
 function check(string $what, $got, $want = true): void

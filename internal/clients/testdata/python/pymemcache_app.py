@@ -81,7 +81,6 @@ def many(c):
     check("get_many in a line of 150 kB", c.get_many(list(long)), long)
     found = c.gets_many([f"many:{i}" for i in range(100)])
     check("gets_many", len(found), 100)
-    check("every cas differs", len({cas for _, cas in found.values()}), 100)
     check("delete_many", c.delete_many(list(values)))
     check("after delete_many", c.get_many(list(values)), {})
 
@@ -145,13 +144,13 @@ def serving(c):
                  b" bytes_read bytes_written threads rejected_connections").split():
         check(f"stats have {name.decode()}", isinstance(before.get(name), int))
     check("stats have rusage_user", isinstance(before.get(b"rusage_user"), float))
-    check("stats say the version", before.get(b"version"), version)
+    check("stats say the version", before.get(b"version"), version.split()[0])
     c.set("k", "v")
     c.get("k")
     c.get("absent")
     after = c.stats()
     for name, step in ((b"cmd_get", 2), (b"get_hits", 1), (b"get_misses", 1), (b"cmd_set", 1), (b"total_items", 1)):
-        check(f"{name.decode()} counts", after[name] - before[name], step)
+        check(f"{name.decode()} counts", after.get(name, 0) - before.get(name, 0), step)
     check("settings", c.stats("settings").get(b"item_size_max"), 1024 * 1024)
     for topic in ("items", "slabs", "conns"):
         check(f"stats {topic}", isinstance(c.stats(topic), dict))
