@@ -21,7 +21,9 @@ func exchanges() []exchange {
 	value := bytes.Repeat([]byte("v"), 100)
 	hit := LeaseReply{Kind: LeaseValue, Value: value, ClientFlags: 1, TTL: 59, Version: 7<<40 | 5}
 	granted := LeaseReply{Kind: LeaseGranted, Token: 7<<40 | 5, For: 10 * time.Second}
-	var fill = append(append([]byte("ls product:12345 100 L7696581394437 T60 Gshop c\r\n"), value...), "\r\n"...)
+	meta := MetaItem{Value: value, ClientFlags: 1, TTL: 59, CAS: 7<<40 | 5, Won: true}
+	metaSet := append(append([]byte("ms product:12345 100 F1 T60 c k Oab12\r\n"), value...), "\r\n"...)
+	fill := append(append([]byte("ls product:12345 100 L7696581394437 T60 Gshop c\r\n"), value...), "\r\n"...)
 	return []exchange{
 		{"get", []byte("get product:12345\r\n"), func(dst []byte, r *Request) []byte {
 			return append(AppendValue(dst, r.Key, 1, value), LineEnd...)
@@ -35,6 +37,20 @@ func exchanges() []exchange {
 			}},
 		{"set", append(append([]byte("set product:12345 1 60 100\r\n"), value...), "\r\n"...), func(dst []byte, _ *Request) []byte {
 			return append(dst, LineStored...)
+		}},
+		{"mg-hit", []byte("mg product:12345 v f t c k Oab12 T60 q\r\n"), func(dst []byte, r *Request) []byte {
+			return AppendMetaGet(dst, &r.Echo, &meta, r.Echo.Wants('v'))
+		}},
+		{"mg-base64", []byte("mg cHJvZHVjdDoxMjM0NQ== b k s\r\n"), func(dst []byte, r *Request) []byte {
+			return AppendMetaGet(dst, &r.Echo, &meta, false)
+		}},
+		{"ms", metaSet, func(dst []byte, r *Request) []byte { return AppendMetaStored(dst, &r.Echo, MetaDone, len(r.Body), 7) }},
+		{"ma", []byte("ma counter D5 N0 J1 v t c\r\n"), func(dst []byte, r *Request) []byte {
+			return AppendMetaNumber(dst, &r.Echo, 77, -1, 7)
+		}},
+		{"incr", []byte("incr counter 5\r\n"), func(dst []byte, r *Request) []byte { return AppendNumber(dst, r.Delta) }},
+		{"lease-get", []byte("lease-get product:12345\r\n"), func(dst []byte, r *Request) []byte {
+			return AppendLValue(dst, r.Key, 7, 0, nil)
 		}},
 		{"lg-hit", []byte("lg product:12345 v f t c k Oab12 e10000 w500\r\n"), func(dst []byte, r *Request) []byte {
 			return AppendLeaseGet(dst, &r.Echo, &hit)

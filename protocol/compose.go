@@ -3,6 +3,7 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -42,7 +43,11 @@ func composeClassic(dst []byte, r *Request) ([]byte, error) {
 	case VerbGet, VerbGets, VerbLeaseGet:
 		return composeKeys(dst, r)
 	case VerbGat, VerbGats:
-		return composeKeys(composeExptime(dst, r), r)
+		dst, err := composeExptime(dst, r)
+		if err != nil {
+			return dst, err
+		}
+		return composeKeys(dst, r)
 	case VerbSet, VerbAdd, VerbReplace, VerbAppend, VerbPrepend, VerbCAS, VerbLeaseSet:
 		return composeStore(dst, r)
 	case VerbDelete, VerbTouch, VerbIncr, VerbDecr:
@@ -52,11 +57,11 @@ func composeClassic(dst []byte, r *Request) ([]byte, error) {
 		}
 		switch r.Verb {
 		case VerbTouch:
-			dst = composeExptime(dst, r)
+			dst, err = composeExptime(dst, r)
 		case VerbIncr, VerbDecr:
 			dst = strconv.AppendUint(append(dst, ' '), r.Delta, 10)
 		}
-		return composeEnd(dst, r), nil
+		return composeEnd(dst, r), err
 	case VerbStats, VerbWatch, VerbCacheMemlimit, VerbLRU, VerbLRUCrawler, VerbSlabs, VerbShutdown:
 		for _, arg := range r.Args {
 			if len(arg) == 0 || !printable(arg) {
@@ -65,10 +70,11 @@ func composeClassic(dst []byte, r *Request) ([]byte, error) {
 			dst = append(append(dst, ' '), arg...)
 		}
 	case VerbFlushAll:
+		var err error
 		if r.Exptime != 0 {
-			dst = composeExptime(dst, r)
+			dst, err = composeExptime(dst, r)
 		}
-		return composeEnd(dst, r), nil
+		return composeEnd(dst, r), err
 	case VerbVerbosity:
 		dst = strconv.AppendUint(append(dst, ' '), uint64(r.Level), 10)
 		return composeEnd(dst, r), nil
@@ -99,7 +105,9 @@ func composeStore(dst []byte, r *Request) ([]byte, error) {
 		dst = strconv.AppendUint(append(dst, ' '), r.Token, 10)
 	}
 	dst = strconv.AppendUint(append(dst, ' '), uint64(r.ClientFlags), 10)
-	dst = composeExptime(dst, r)
+	if dst, err = composeExptime(dst, r); err != nil {
+		return dst, err
+	}
 	dst = strconv.AppendInt(append(dst, ' '), int64(len(r.Body)), 10)
 	if r.Verb == VerbCAS {
 		dst = strconv.AppendUint(append(dst, ' '), r.CompareCAS, 10)
@@ -107,8 +115,17 @@ func composeStore(dst []byte, r *Request) ([]byte, error) {
 	return appendData(composeEnd(dst, r), r.Body), nil
 }
 
-func composeExptime(dst []byte, r *Request) []byte {
-	return strconv.AppendInt(append(dst, ' '), r.Exptime, 10)
+func composeExptime(dst []byte, r *Request) ([]byte, error) {
+	return composeSeconds(append(dst, ' '), r.Exptime)
+}
+
+// composeSeconds writes an expiry time if the server can read it: it may cut
+// what has more than 32 bits instead of refusing it.
+func composeSeconds(dst []byte, seconds int64) ([]byte, error) {
+	if seconds < math.MinInt32 || seconds > math.MaxInt32 {
+		return dst, errBadExptime
+	}
+	return strconv.AppendInt(dst, seconds, 10), nil
 }
 
 func composeEnd(dst []byte, r *Request) []byte {
@@ -130,5 +147,6 @@ var (
 	// Other keys travel as base64, which has to be within MaxKey too.
 	errBadLeaseKey = fmt.Errorf("%w: a key has 1 to %d bytes; with blanks or control bytes among them, 1 to %d",
 		ErrRequest, MaxKey, MaxKey/4*3)
-	errBadTag = fmt.Errorf("%w: a tag has 1 to %d bytes, none of them a blank or a control byte", ErrRequest, MaxTag)
+	errBadExptime = fmt.Errorf("%w: an expiry time has 32 bits", ErrRequest)
+	errBadTag     = fmt.Errorf("%w: a tag has 1 to %d bytes, none of them a blank or a control byte", ErrRequest, MaxTag)
 )

@@ -3,7 +3,6 @@ package protocol
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 )
@@ -59,11 +58,11 @@ func composeMetaFlag(dst []byte, r *Request, flag byte) ([]byte, error) {
 			return append(dst, r.Echo.Opaque...), nil
 		}
 	case 'N':
-		return composeMetaTime(dst, r.VivifyTTL, flag)
+		return composeSeconds(dst, r.VivifyTTL)
 	case 'T':
-		return composeMetaTime(dst, r.TTL, flag)
+		return composeSeconds(dst, r.TTL)
 	case 'R':
-		return composeMetaTime(dst, r.RecacheTTL, flag)
+		return composeSeconds(dst, r.RecacheTTL)
 	case 'C':
 		return strconv.AppendUint(dst, r.CompareCAS, 10), nil
 	case 'E':
@@ -87,13 +86,6 @@ func composeMetaFlag(dst []byte, r *Request, flag byte) ([]byte, error) {
 		}
 	}
 	return dst, errMetaFlag(flag)
-}
-
-func composeMetaTime(dst []byte, seconds int64, flag byte) ([]byte, error) {
-	if seconds < math.MinInt32 || seconds > math.MaxInt32 {
-		return dst, errMetaFlag(flag)
-	}
-	return strconv.AppendInt(dst, seconds, 10), nil
 }
 
 func errMetaFlag(flag byte) error {

@@ -70,6 +70,43 @@ func (p *ReplyParser) value() error {
 	return nil
 }
 
+// leaseValue parses LVALUE: <key> <token> <flags> <bytes>.
+func (p *ReplyParser) leaseValue() error {
+	r := &p.reply
+	r.Key, _ = p.words.next()
+	if !PlainKey(r.Key) {
+		return errField
+	}
+	word, _ := p.words.next()
+	if r.Token, r.HasToken = parseUint(word); !r.HasToken {
+		return errField
+	}
+	word, _ = p.words.next()
+	var ok bool
+	if r.ClientFlags, ok = parseUint32(word); !ok {
+		return errField
+	}
+	return p.length()
+}
+
+// number parses what stands alone.
+func (p *ReplyParser) number() error {
+	var ok bool
+	if p.reply.Number, ok = parseUint(p.words.rest); !ok {
+		return errField
+	}
+	return nil
+}
+
+// debug parses ME: <key> and what is told of it.
+func (p *ReplyParser) debug() error {
+	p.reply.Key, _ = p.words.next()
+	if !PlainKey(p.reply.Key) {
+		return errField
+	}
+	return p.rest()
+}
+
 // moved parses MV: <shard> m<version> <addr> <flags>*.
 func (p *ReplyParser) moved() error {
 	r := &p.reply
@@ -123,7 +160,7 @@ func (p *ReplyParser) notice() error {
 	return nil
 }
 
-// flags parses the flags of a lease command's reply.
+// flags parses the flags of a reply to a lease or meta command.
 func (p *ReplyParser) flags() error {
 	r := &p.reply
 	decoded := false
@@ -153,6 +190,10 @@ func (p *ReplyParser) flags() error {
 		case 'c':
 			r.Version, ok = parseUint(arg)
 			r.HasVersion = ok
+		case 'h':
+			r.Fetched = string(arg) == "1"
+		case 'l':
+			r.Idle, ok = parseUint(arg)
 		case 'L':
 			r.Token, ok = parseUint(arg)
 			r.HasToken = ok

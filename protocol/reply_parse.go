@@ -22,6 +22,8 @@ const (
 	CodeEX
 	CodeMV
 	CodeMN
+	CodeNF
+	CodeME
 	CodeIV
 	CodeIT
 	CodeIS
@@ -40,6 +42,10 @@ const (
 	CodeEnd
 	CodeStat
 	CodeVersion
+	CodeExists
+	CodeLValue
+	CodeStaleStored
+	CodeNumber // incr and decr: it stands alone, without a first word
 	codeCount
 )
 
@@ -58,6 +64,8 @@ var codes = [codeCount]struct {
 	CodeEX:          {"EX", (*ReplyParser).flags},
 	CodeMV:          {"MV", (*ReplyParser).moved},
 	CodeMN:          {"MN", (*ReplyParser).flags},
+	CodeNF:          {"NF", (*ReplyParser).flags},
+	CodeME:          {"ME", (*ReplyParser).debug},
 	CodeIV:          {"IV", (*ReplyParser).notice},
 	CodeIT:          {"IT", (*ReplyParser).notice},
 	CodeIS:          {"IS", (*ReplyParser).notice},
@@ -76,6 +84,10 @@ var codes = [codeCount]struct {
 	CodeEnd:         {"END", (*ReplyParser).rest},
 	CodeStat:        {"STAT", (*ReplyParser).stat},
 	CodeVersion:     {"VERSION", (*ReplyParser).rest},
+	CodeExists:      {"EXISTS", (*ReplyParser).rest},
+	CodeLValue:      {"LVALUE", (*ReplyParser).leaseValue},
+	CodeStaleStored: {"STALE_STORED", (*ReplyParser).rest},
+	CodeNumber:      {"a number", (*ReplyParser).number}, // no first word is named so
 }
 
 var codeByName = func() map[string]Code {
@@ -102,22 +114,26 @@ func (c Code) Failed() bool { return c >= CodeError && c <= CodeServerError }
 // valid until the next call of Next. Flags it does not know are skipped.
 type Reply struct {
 	Code Code
-	Text []byte // the rest of an error line or of VERSION; the value of STAT
+	Text []byte // the rest of an error line, of VERSION, of ME; the value of STAT
 	Name []byte // STAT
 
-	Value []byte // VA, VALUE
+	Value  []byte // VA, VALUE, LVALUE
+	Number uint64 // incr and decr
 
-	Key    []byte // k, decoded; VALUE; IV; the tag of IT
+	Key    []byte // k, decoded; VALUE; LVALUE; of ME as written; IV; the tag of IT
 	Opaque []byte // O, without the letter; nil if there is none
 
-	ClientFlags uint32 // f, VALUE
+	ClientFlags uint32 // f, VALUE, LVALUE
 	Size        uint64 // s
 	TTL         int64  // t, -1 for ever
 	HasTTL      bool
 	Version     uint64 // c, or the CAS of VALUE
 	HasVersion  bool
 
-	Token     uint64 // L
+	Idle    uint64 // l of mg, seconds since it was read before
+	Fetched bool   // h1 of mg: it was read before
+
+	Token     uint64 // L, LVALUE
 	HasToken  bool
 	For       time.Duration // e
 	Won       bool          // W
@@ -237,6 +253,9 @@ func (p *ReplyParser) line(line []byte) error {
 	}
 	p.words = fields{line[len(name):]}
 	code := codeByName[string(name)]
+	if code == CodeNone && len(name) > 0 && name[0] >= '0' && name[0] <= '9' {
+		code, p.words = CodeNumber, fields{line}
+	}
 	if code == CodeNone {
 		return fmt.Errorf("%w: unknown code %q", ErrReply, name[:min(len(name), 32)])
 	}

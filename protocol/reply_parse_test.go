@@ -79,9 +79,19 @@ func TestReplies(t *testing.T) {
 		"STORED\r\n":                      {Code: CodeStored},
 		"VALUE k 1 2\r\nab\r\n":           {Code: CodeValue, Key: []byte("k"), ClientFlags: 1, Value: []byte("ab")},
 		"VALUE k 1 0 18446744073709551615\r\n\r\n": {Code: CodeValue, Key: []byte("k"), ClientFlags: 1, Value: []byte{}, Version: 1<<64 - 1, HasVersion: true},
-		"END\r\n":              {Code: CodeEnd},
-		"STAT a b c\r\n":       {Code: CodeStat, Name: []byte("a"), Text: []byte("b c")},
-		"VERSION 1.6.45 x\r\n": {Code: CodeVersion, Text: []byte("1.6.45 x")},
+		"END\r\n":                  {Code: CodeEnd},
+		"STAT a b c\r\n":           {Code: CodeStat, Name: []byte("a"), Text: []byte("b c")},
+		"VERSION 1.6.45 x\r\n":     {Code: CodeVersion, Text: []byte("1.6.45 x")},
+		"EXISTS\r\n":               {Code: CodeExists},
+		"STALE_STORED\r\n":         {Code: CodeStaleStored},
+		"18446744073709551615\r\n": {Code: CodeNumber, Number: 1<<64 - 1},
+		"0\r\n":                    {Code: CodeNumber},
+		"LVALUE k 18446744073709551615 7 2\r\nab\r\n": {Code: CodeLValue, Key: []byte("k"), Token: 1<<64 - 1, HasToken: true, ClientFlags: 7, Value: []byte("ab")},
+		"LVALUE k 1 0 0\r\n\r\n":                      {Code: CodeLValue, Key: []byte("k"), Token: 1, HasToken: true, Value: []byte{}},
+		"NF ka O1\r\n":                                {Code: CodeNF, Key: []byte("a"), Opaque: []byte("1")},
+		"ME a exp=-1 la=0\r\n":                        {Code: CodeME, Key: []byte("a"), Text: []byte("exp=-1 la=0")},
+		"HD h1 l30 t-1 Z X W\r\n":                     {Code: CodeHD, Fetched: true, Idle: 30, TTL: -1, HasTTL: true, Won: true, X: true, Leased: true},
+		"HD h0\r\n":                                   {Code: CodeHD},
 	} {
 		for i := range len(in) {
 			got, left, err := replies(t, ReplyParser{}, []byte(in[:i]), []byte(in[i:]))
@@ -112,6 +122,8 @@ func TestBadReplies(t *testing.T) {
 		"HD D\r\n", "HD r\r\n", "HD rxx\r\n", "HD mx\r\n", "HD k\r\n", "HD k? b\r\n", "HD k" + longKey + "k\r\n", "HD kYQ== b kYQ==\r\n",
 		"MV\r\n", "MV x m1 a\r\n", "MV 1 1 a\r\n", "MV 1 mx a\r\n", "MV 1 m1\r\n",
 		"IV\r\n", "IV x k\r\n", "IV 1\r\n", "IV 1 ? b\r\n", "IT 1 " + strings.Repeat("t", 65) + "\r\n", "IS 1 x\r\n", "IF\r\n", "STAT\r\n",
+		"1x\r\n", "1 2\r\n", "18446744073709551616\r\n", "a number\r\n", "LVALUE\r\n", "LVALUE k\r\n", "LVALUE k x 0 1\r\n", "LVALUE k 1 x 1\r\n", "LVALUE k 1 0\r\n", "LVALUE k 1 0 11\r\n",
+		"ME\r\n", "HD lx\r\n",
 		"SERVER_ERROR " + strings.Repeat("x", 5000), "SERVER_ERROR " + strings.Repeat("x", 5000) + "\r\n",
 	} {
 		out, _, err := replies(t, ReplyParser{MaxValue: 10}, []byte(in))
