@@ -18,8 +18,7 @@ type Difference struct {
 	// Shows says whether a step may show it by itself, so that it is not sent too
 	// often. It may be nil.
 	Shows func(s *Step) bool
-	// Harmless is set where both servers hold the same values afterwards, so that
-	// the round can go on.
+	// Harmless is set where both servers hold the same values afterwards.
 	Harmless bool
 }
 
@@ -32,6 +31,7 @@ type Finding struct {
 	At        int // the first unit that differs; -1 if only the end does
 	How       string
 	prior     []Step // the steps of the round before it
+	recent    []Step // those of them since the servers last agreed for certain
 }
 
 // ref and ours give the line of the first unit that differs, "" behind the end of a

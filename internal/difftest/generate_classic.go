@@ -12,6 +12,11 @@ func (s *source) classicStore() Line {
 		l.Words = append(l.Words, s.casArgument(l.Words[1]))
 	}
 	l.Words = append(l.Words, s.sometimes(8, s.of("noreply", "noreply", "noreply", "noreply", "NOREPLY", "norepl", "noreply noreply", "0", "extra noreply"))...)
+	for i, w := range l.Words {
+		if verb == "cas" && w == "" {
+			l.Words[i] = "x" // or the version would be taken for the length
+		}
+	}
 	switch s.IntN(60) {
 	case 0: // too few words
 		l.Words = l.Words[:1+s.IntN(len(l.Words)-1)]

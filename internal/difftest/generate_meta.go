@@ -54,7 +54,7 @@ func (s *source) flag(f byte, key string) string {
 // the clock between the two servers changes nothing.
 func (s *source) ttl(f byte) string {
 	if f == 'R' {
-		return s.number("30", "50", "50", "500", "0", "-1", "${now+50}", "2591000")
+		return s.of("30", "50", "50", "500", "0", "-1", "${now+50}", "2591000", "+1", "0x10", "abc", "", "2147483648", "-2147483649", "99999999999999999999")
 	}
 	return s.exptime()
 }

@@ -38,9 +38,9 @@ func meet(a, b []string) bool {
 // one of these verbs, and all of these flags.
 func (f *Finding) after(verbs string, flags ...string) bool {
 	keys := f.Step.keys()
-	for i := range f.prior {
-		for j := range f.prior[i].Lines {
-			one := Step{Lines: f.prior[i].Lines[j : j+1]}
+	for i := range f.recent {
+		for j := range f.recent[i].Lines {
+			one := Step{Lines: f.recent[i].Lines[j : j+1]}
 			if !strings.Contains(" "+verbs+" ", " "+one.word(0)+" ") || !meet(one.keys(), keys) {
 				continue
 			}
@@ -61,8 +61,8 @@ func (f *Finding) after(verbs string, flags ...string) bool {
 // looked so.
 func (f *Finding) afterMatch(form *regexp.Regexp) bool {
 	keys := f.Step.keys()
-	for i := range f.prior {
-		if meet(f.prior[i].keys(), keys) && form.MatchString(f.prior[i].text()) {
+	for i := range f.recent {
+		if meet(f.recent[i].keys(), keys) && form.MatchString(f.recent[i].text()) {
 			return true
 		}
 	}
@@ -73,9 +73,6 @@ func (f *Finding) afterMatch(form *regexp.Regexp) bool {
 func (s *Step) is(verbs string) bool {
 	return s.word(0) != "" && strings.Contains(" "+verbs+" ", " "+s.word(0)+" ")
 }
-
-// said reports whether the first lines that differ are these.
-func (f *Finding) said(ref, ours string) bool { return f.ref() == ref && f.ours() == ours }
 
 // versions reports whether the finding is that the servers gave new versions at
 // different steps.

@@ -2,6 +2,7 @@ package difftest
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -13,14 +14,21 @@ import (
 type Pair struct {
 	Expected []Difference
 	Timed    bool // for rounds of GenerateTimed
-	ref      conn
-	ours     conn
+	ref      speaker
+	ours     speaker
 	Count    Count
+	prefix   string // of the keys, if they are not to be fresh ones
+}
+
+// A speaker answers a step: a server over a connection, or a recording of one.
+type speaker interface {
+	exchange(payload string, s *Step) (reply, error)
+	close()
 }
 
 // NewPair pairs the servers at two addresses.
 func NewPair(ref, ours string, expected []Difference) *Pair {
-	return &Pair{ref: conn{addr: ref}, ours: conn{addr: ours}, Expected: expected, Count: Count{Excused: map[string]int{}}}
+	return &Pair{ref: &conn{addr: ref}, ours: &conn{addr: ours}, Expected: expected, Count: Count{Excused: map[string]int{}}}
 }
 
 // Close gives up both connections.
@@ -30,7 +38,7 @@ func (p *Pair) Close() { p.ref.close(); p.ours.close() }
 type Count struct {
 	Rounds, Steps, Bytes int
 	Silent               []string // steps after which a server waited, unforeseen
-	Cut                  int      // rounds that an expected difference ended early
+	Parted               int      // expected differences after which keys were given up
 	Excused              map[string]int
 }
 
@@ -50,6 +58,7 @@ type run struct {
 	ours   env
 	names  *naming
 	log    []exchanged // what was said, for the script
+	spoilt []string    // keys about which the servers do not agree any more
 }
 
 type exchanged struct {
@@ -62,22 +71,32 @@ type exchanged struct {
 	said    reply
 }
 
-// play runs steps on fresh keys and stops at the first unexpected finding, or where
-// an expected one parts the servers.
-func (p *Pair) play(steps []Step) (*Finding, *run, error) {
-	r := &run{p: p, prefix: newPrefix(), names: newNaming()}
+func (p *Pair) begin() *run {
+	r := &run{p: p, prefix: p.prefix, names: newNaming()}
+	if r.prefix == "" {
+		r.prefix = newPrefix()
+	}
 	r.names.anyAge = p.Timed
 	r.ref.prefix, r.ours.prefix = r.prefix, r.prefix
+	return r
+}
+
+// play runs steps on fresh keys and stops at the first unexpected finding. An
+// expected one that parts the servers costs the keys that it is about.
+func (p *Pair) play(steps []Step) (*Finding, *run, error) {
+	r := p.begin()
 	defer r.forget()
+	since := 0
 	for i := range steps {
 		f, err := r.step(&steps[i])
 		if err != nil {
 			return nil, r, err
 		}
-		if f == nil {
+		if f == nil || meet(r.spoilt, steps[i].keys()) {
 			continue
 		}
-		if f.prior = steps[:i]; len(steps[i].Lines) > 1 {
+		f.prior, f.recent = steps[:i], steps[since:i]
+		if len(steps[i].Lines) > 1 {
 			// Which line of several it was is not to be seen from outside.
 			return f, r, nil
 		}
@@ -86,12 +105,35 @@ func (p *Pair) play(steps []Step) (*Finding, *run, error) {
 			return f, r, nil
 		}
 		p.Count.Excused[d.Name]++
-		if !d.Harmless {
-			p.Count.Cut++
-			return nil, r, nil
+		if d.Harmless {
+			continue
 		}
+		p.Count.Parted++
+		if _, live := p.ref.(*conn); !live {
+			// What was recorded cannot be asked to begin anew.
+			r.spoilt = append(r.spoilt, steps[i].keys()...)
+			continue
+		}
+		r.anew(steps[since : i+1])
+		since = i + 1
 	}
 	return nil, r, nil
+}
+
+// anew removes every key that the steps since the last time named from both servers,
+// so that they agree again.
+func (r *run) anew(since []Step) {
+	var keys []string
+	for i := range since {
+		keys = append(keys, since[i].keys()...)
+	}
+	slices.Sort(keys)
+	r.forget(slices.Compact(keys)...)
+	r.names = newNaming()
+	r.names.anyAge = r.p.Timed
+	for _, e := range []*env{&r.ref, &r.ours} {
+		e.versions, e.known, e.fresh = [keyCount]uint64{}, [keyCount]bool{}, [keyCount]bool{}
+	}
 }
 
 func (r *run) step(s *Step) (*Finding, error) {
@@ -147,6 +189,23 @@ func (r *run) step(s *Step) (*Finding, error) {
 	return f, nil
 }
 
+// alone sends a step to the reference only.
+func (r *run) alone(s *Step) (reply, error) {
+	r.ref.now = time.Now()
+	template := s.text()
+	said, err := r.p.ref.exchange(r.ref.render(template), s)
+	if err != nil {
+		return said, err
+	}
+	x := exchanged{step: s, sent: template, now: r.ref.now, ref: units(said.bytes), ours: units(said.bytes), refSaid: said, said: said}
+	r.log = append(r.log, x)
+	r.observe(s, &x)
+	if said.closed || said.silent {
+		r.p.Close()
+	}
+	return said, nil
+}
+
 // observe notes the versions that a step showed, for the steps after it.
 func (r *run) observe(s *Step, x *exchanged) {
 	r.ref.fresh, r.ours.fresh = [keyCount]bool{}, [keyCount]bool{}
@@ -195,8 +254,17 @@ func shownVersion(line string) (uint64, bool) {
 }
 
 // forget removes a run's keys from both servers, so that neither has to evict.
-func (r *run) forget() {
+func (r *run) forget(odd ...string) {
 	var b strings.Builder
+	for _, key := range odd {
+		switch n := len(r.ref.render(key)); {
+		case n == len(key) || n > 250: // a number, or a key that no server takes
+		case strings.HasPrefix(key, "${p}"):
+			fmt.Fprintf(&b, "delete %s noreply\r\n", key)
+		default:
+			fmt.Fprintf(&b, "md %s b q\r\n", key)
+		}
+	}
 	for key := range keyCount {
 		fmt.Fprintf(&b, "md ${b%d} b q\r\n", key)
 		if key != keyCount-2 {
@@ -205,10 +273,12 @@ func (r *run) forget() {
 	}
 	sweep := Step{}
 	for _, side := range []struct {
-		c *conn
+		s speaker
 		e *env
-	}{{&r.p.ref, &r.ref}, {&r.p.ours, &r.ours}} {
-		// What becomes of it is no part of the comparison.
-		_, _ = side.c.exchange(side.e.render(b.String()), &sweep)
+	}{{r.p.ref, &r.ref}, {r.p.ours, &r.ours}} {
+		if c, live := side.s.(*conn); live {
+			// What becomes of it is no part of the comparison.
+			_, _ = c.exchange(side.e.render(b.String()), &sweep)
+		}
 	}
 }

@@ -41,6 +41,20 @@ func (r *run) script(f *Finding) string {
 	return strings.ReplaceAll(w.String(), r.prefix, scriptPrefix)
 }
 
+// scriptAbout prints of a run that cannot be shrunk what concerned the keys of the
+// finding, and what concerned all keys.
+func (r *run) scriptAbout(f *Finding) string {
+	about := *r
+	about.log = nil
+	keys := f.Step.keys()
+	for _, x := range r.log {
+		if x.step == f.Step || meet(x.step.keys(), keys) || x.step.is("flush_all") && len(keys) > 0 {
+			about.log = append(about.log, x)
+		}
+	}
+	return about.script(f)
+}
+
 // A scriptWriter names versions as they appear.
 type scriptWriter struct {
 	strings.Builder

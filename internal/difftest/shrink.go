@@ -28,30 +28,31 @@ const tries = 3
 // answers would not.
 func (p *Pair) Round(steps []Step) (found *Report, fleeting *Finding, err error) {
 	p.Count.Rounds++
-	for {
-		f, _, err := p.play(steps)
-		if err != nil || f == nil {
-			return nil, nil, err
-		}
-		if len(f.Step.Lines) == 1 {
-			return p.confirm(append(slices.Clone(f.prior), *f.Step), f)
-		}
-		// Line by line it can be told whether it is an expected difference. If there
-		// is none at all then, it is one of pipelining.
-		apart := append(slices.Clone(f.prior), singly(f.Step)...)
-		g, _, err := p.play(apart)
-		if err != nil {
-			return nil, nil, err
-		}
-		switch {
-		case g != nil && len(g.Step.Lines) == 1:
-			return p.confirm(append(slices.Clone(g.prior), *g.Step), g)
-		case g == nil && p.endedWithin(apart):
-			return nil, nil, nil
-		}
-		return p.confirm(append(slices.Clone(f.prior), *f.Step), f)
+	f, _, err := p.play(steps)
+	if err != nil || f == nil {
+		return nil, nil, err
 	}
+	if len(f.Step.Lines) == 1 {
+		return p.confirm(f.upTo(), f)
+	}
+	// Line by line it can be told whether it is an expected difference. If there is
+	// none at all then, it is one of pipelining.
+	before := total(p.Count.Excused)
+	apart := append(slices.Clone(f.prior), singly(f.Step)...)
+	g, _, err := p.play(apart)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case g != nil && len(g.Step.Lines) == 1:
+		return p.confirm(g.upTo(), g)
+	case g == nil && total(p.Count.Excused) > before:
+		return nil, nil, nil
+	}
+	return p.confirm(f.upTo(), f)
 }
+
+// upTo gives the steps of a round up to the one that a finding is about.
+func (f *Finding) upTo() []Step { return append(slices.Clone(f.prior), *f.Step) }
 
 // singly sends the lines of a step one by one.
 func singly(s *Step) []Step {
@@ -60,13 +61,6 @@ func singly(s *Step) []Step {
 		out = append(out, Step{Lines: []Line{l}, Hungry: s.Hungry, Stuck: s.Stuck})
 	}
 	return out
-}
-
-// endedWithin reports whether an expected difference shows in these steps.
-func (p *Pair) endedWithin(steps []Step) bool {
-	before := total(p.Count.Excused)
-	f, _, err := p.play(steps)
-	return err == nil && f == nil && total(p.Count.Excused) > before
 }
 
 func total(m map[string]int) (n int) {
@@ -129,7 +123,7 @@ func (p *Pair) shrink(steps []Step, kind string) ([]Step, error) {
 		if f == nil || f.kind() != kind {
 			return nil, false
 		}
-		return append(slices.Clone(f.prior), *f.Step), true
+		return f.upTo(), true
 	}
 	for again := true; again && left > 0 && broken == nil; {
 		again = false

@@ -59,14 +59,6 @@ func (s *Step) text() string {
 	return b.String()
 }
 
-// verb is the step's first word, for telling one difference from another.
-func (s *Step) verb() string {
-	if len(s.Lines) == 0 || len(s.Lines[0].Words) == 0 {
-		return ""
-	}
-	return s.Lines[0].Words[0]
-}
-
 // word gives the i-th blank-separated word of the step's first line, as a server
 // sees it, with keys and versions still in template form. Empty if there is none.
 func (s *Step) word(i int) string {
