@@ -34,32 +34,32 @@ func (c *Client) GetMulti(ctx context.Context, keys []string, load MultiLoader, 
 
 	began := time.Now()
 	waiting := m.ask(ctx, c.shared, keys, 0)
-	m.loadTodo(ctx)
+	m.loadPending(ctx)
 	if len(waiting) > 0 {
 		c.stats.waits.Add(uint64(len(waiting)))
 		if left := m.o.maxWait - time.Since(began); left > 0 {
 			waiting = m.ask(ctx, c.parked, waiting, left)
 		}
 		for _, key := range waiting {
-			m.todo = append(m.todo, todo{key: key})
+			m.pending = append(m.pending, pending{key: key})
 		}
-		m.loadTodo(ctx)
+		m.loadPending(ctx)
 	}
 	return m.out, m.err
 }
 
 // multi is one call of GetMulti.
 type multi struct {
-	c    *Client
-	o    getOptions
-	load MultiLoader
-	out  map[string]Result
-	err  error  // the first failure
-	todo []todo // to be loaded next
+	c       *Client
+	o       getOptions
+	load    MultiLoader
+	out     map[string]Result
+	err     error     // the first failure
+	pending []pending // to be loaded next
 }
 
-// todo is a key to be read from the source.
-type todo struct {
+// pending is a key to be read from the source.
+type pending struct {
 	key   string
 	lease *Lease       // nil: not to be filled
 	hit   *LeaseResult // an answer for the case that the load fails, or nil
@@ -114,12 +114,12 @@ func (m *multi) answered(key string, res *LeaseResult) {
 		m.hit(key, res)
 	case res.Status == Hit:
 		m.c.stats.refreshes.Add(1)
-		m.todo = append(m.todo, todo{key: key, lease: &res.Lease, hit: res})
+		m.pending = append(m.pending, pending{key: key, lease: &res.Lease, hit: res})
 	case res.Status == Leased:
 		m.c.stats.misses.Add(1)
-		m.todo = append(m.todo, todo{key: key, lease: &res.Lease})
+		m.pending = append(m.pending, pending{key: key, lease: &res.Lease})
 	default:
-		m.todo = append(m.todo, todo{key: key})
+		m.pending = append(m.pending, pending{key: key})
 	}
 }
 
@@ -128,7 +128,7 @@ func (m *multi) unanswered(ctx context.Context, key string, err error) {
 		m.fail(key, err)
 		return
 	}
-	m.todo = append(m.todo, todo{key: key})
+	m.pending = append(m.pending, pending{key: key})
 }
 
 func (m *multi) hit(key string, res *LeaseResult) {
@@ -143,11 +143,11 @@ func (m *multi) fail(key string, err error) {
 	}
 }
 
-// loadTodo loads what is to be loaded, and ends every lease of it: by a fill, or
+// loadPending loads what is to be loaded, and ends every lease of it: by a fill, or
 // given back, also when the loader panics.
-func (m *multi) loadTodo(ctx context.Context) {
-	list := m.todo
-	m.todo = nil
+func (m *multi) loadPending(ctx context.Context) {
+	list := m.pending
+	m.pending = nil
 	if len(list) == 0 {
 		return
 	}
@@ -204,7 +204,7 @@ func (m *multi) loadTodo(ctx context.Context) {
 	}
 }
 
-func (m *multi) loaded(t *todo, v Value, ends *endings) {
+func (m *multi) loaded(t *pending, v Value, ends *endings) {
 	if err := checkValue(&v); err != nil {
 		ends.giveBack(t.lease)
 		m.fail(t.key, err)

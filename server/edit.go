@@ -159,7 +159,7 @@ func (ed *editor) counting(cur *lease.Current) lease.Edit {
 	if req.HasCompareCAS && req.CompareCAS != old.Shown() {
 		return ed.nothing(editExists)
 	}
-	n, ok := parseCounter(old.Value)
+	n, ok := protocol.Counter(old.Value)
 	if !ok {
 		return ed.nothing(editNonNumeric)
 	}
@@ -183,27 +183,6 @@ func (ed *editor) counting(cur *lease.Current) lease.Edit {
 		it.Expires = ed.at.expiry(req.TTL)
 	}
 	return ed.put(lease.PutItem, it)
-}
-
-// parseCounter reads a number as memcached does: blanks before it, and anything
-// behind the first blank after it, do not count.
-func parseCounter(b []byte) (n uint64, ok bool) {
-	space := func(c byte) bool { return c == ' ' || (c >= '\t' && c <= '\r') }
-	for len(b) > 0 && space(b[0]) {
-		b = b[1:]
-	}
-	if len(b) > 0 && b[0] == '+' {
-		b = b[1:]
-	}
-	end := 0
-	for end < len(b) && b[end] >= '0' && b[end] <= '9' {
-		end++
-	}
-	if end == 0 || end > 20 || (end < len(b) && !space(b[end])) {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(string(b[:end]), 10, 64)
-	return n, err == nil
 }
 
 // removing does md: it deletes, marks as stale, or drops the value.

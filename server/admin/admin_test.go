@@ -185,6 +185,7 @@ func TestListsAndInspect(t *testing.T) {
 	require.Equal(t, uint32(9), v.Value.Flags)
 	require.Equal(t, 2, v.Value.Size)
 	require.InDelta(t, 100000, v.Value.TTLMS, 5000)
+	require.Less(t, v.Value.IdleMS, int64(900), "what was never read is as old as it is")
 	// Looking granted nothing.
 	require.Equal(t, int64(1), get[api.Leases](n, api.PathLeases).Total)
 

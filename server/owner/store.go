@@ -27,6 +27,7 @@ func (s *store) Peek(hash uint64, key []byte, now int64) (lease.Item, bool) {
 }
 
 func (s *store) Put(hash uint64, key []byte, it lease.Item) error {
+	it.Accessed = it.Stored // what was never read is as old as it is
 	return s.part.Put(hash, key, toMemory(&it))
 }
 
