@@ -30,9 +30,7 @@ func (s *session) get() bool {
 		case protocol.VerbLeaseGet:
 			found, err = s.leaseGetMcrouter(key)
 		case protocol.VerbGat, protocol.VerbGats:
-			if err = s.touchFirst(req, key); err == nil {
-				found, err = s.getOne(key, req.Verb == protocol.VerbGats)
-			}
+			found, err = s.getAndTouch(req, key)
 		default:
 			found, err = s.getOne(key, req.Verb == protocol.VerbGets)
 		}
