@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -33,6 +34,7 @@ type Config struct {
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
 	Version      string        // of this program
+	Loops        int           // event loops for the connections; 0 gives each a goroutine
 	Keeper       *single.Keeper
 	Logger       *slog.Logger // [slog.Default()]
 
@@ -72,8 +74,10 @@ type Server struct {
 	cache    *memory.Cache
 	owner    *owner.Owner
 	listener net.Listener
-	stats    counters
-	budget   *budget
+	// The event loops; nil where each connection has a goroutine.
+	transport *transport
+	stats     counters
+	budget    *budget
 
 	floorWarned atomic.Int64 // when a rising tag floor was last logged
 
@@ -84,7 +88,7 @@ type Server struct {
 	serving sync.WaitGroup // connections
 
 	mu      sync.Mutex
-	conns   map[*conn]struct{}
+	conns   map[connection]struct{}
 	stopped bool
 }
 
@@ -114,7 +118,7 @@ func New(cfg Config) (*Server, error) {
 		limits:   protocol.Limits{MaxBody: cfg.MaxItem, MaxIntent: cfg.Keeper.LongestIntent()},
 		cache:    cache,
 		listener: ln,
-		conns:    make(map[*conn]struct{}),
+		conns:    make(map[connection]struct{}),
 		budget:   newBudget(&cfg),
 	}
 	for _, prefix := range cfg.LeaseOnly {
@@ -128,6 +132,11 @@ func New(cfg Config) (*Server, error) {
 		Limits: leaseLimits(leaseShare, cfg.Keeper.Shards()),
 		Clock:  s.clock.now,
 	})
+	if cfg.Loops > 0 {
+		if s.transport, err = newTransport(s, cfg.Loops); err != nil {
+			return nil, errors.Join(err, s.Stop(context.Background()))
+		}
+	}
 	s.warnOfDoubt()
 	return s, nil
 }
@@ -180,9 +189,13 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Serve accepts connections until Stop, and returns nil then.
 func (s *Server) Serve() error {
+	if s.transport != nil {
+		s.transport.serve()
+		<-s.ctx.Done()
+		return nil
+	}
 	for {
-		nc, err := s.listener.Accept()
-		if err != nil {
+		if err := s.accept(); err != nil {
 			if s.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil
 			}
@@ -191,43 +204,65 @@ func (s *Server) Serve() error {
 			select {
 			case <-s.ctx.Done():
 				return nil
-			case <-time.After(100 * time.Millisecond):
+			case <-time.After(acceptPause):
 			}
-			continue
 		}
-		s.admit(nc)
 	}
 }
 
-// admit starts to serve a connection, or tells it that there are too many.
-func (s *Server) admit(nc net.Conn) {
+// acceptPause is how long nobody is accepted after an error.
+const acceptPause = 100 * time.Millisecond
+
+// accept waits for a connection and serves it with a goroutine of its own.
+func (s *Server) accept() error {
+	nc, err := s.listener.Accept()
+	if err != nil {
+		return err
+	}
 	c := s.newConn(nc)
-	s.mu.Lock()
-	full := len(s.conns) >= s.cfg.MaxConns
-	if s.stopped || full {
-		s.mu.Unlock()
-		if full {
-			s.stats.rejected.Add(1)
+	if !s.admit(c) {
+		if why := s.tooMany(); why != "" {
 			_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
-			_, _ = nc.Write([]byte("ERROR Too many open connections\r\n"))
+			_, _ = io.WriteString(nc, why)
 		}
 		_ = nc.Close()
-		return
+		return nil
+	}
+	go c.serve()
+	return nil
+}
+
+// admit counts a connection as one that is served, until forget; or not, if there
+// are too many or the server stops.
+func (s *Server) admit(c connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
+	}
+	if len(s.conns) >= s.cfg.MaxConns {
+		s.stats.rejected.Add(1)
+		return false
 	}
 	s.conns[c] = struct{}{}
 	s.serving.Add(1)
-	s.mu.Unlock()
 	s.stats.accepted.Add(1)
-	go func() {
-		defer s.serving.Done()
-		c.serve()
-	}()
+	return true
 }
 
-func (s *Server) forget(c *conn) {
+// tooMany is what one is told who was not admitted.
+func (s *Server) tooMany() string {
+	if s.ctx.Err() != nil {
+		return ""
+	}
+	return "ERROR Too many open connections\r\n"
+}
+
+func (s *Server) forget(c connection) {
 	s.mu.Lock()
 	delete(s.conns, c)
 	s.mu.Unlock()
+	s.serving.Done()
 }
 
 func (s *Server) connections() int {
@@ -243,6 +278,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Unlock()
 	// First nobody new comes in: they would only be told to go elsewhere.
 	_ = s.listener.Close()
+	if s.transport != nil {
+		s.transport.refuse()
+	}
 	// Then the gate: no command has an effect any more, readers who wait are
 	// answered, and what the keeper must know for the next start is written.
 	err := s.owner.Stop(ctx)
@@ -251,7 +289,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	// Then connections end: each writes what it has answered and closes.
 	s.mu.Lock()
 	for c := range s.conns {
-		_ = c.nc.SetReadDeadline(time.Now())
+		c.stop()
 	}
 	s.mu.Unlock()
 	done := make(chan struct{})
@@ -261,12 +299,15 @@ func (s *Server) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		s.mu.Lock()
 		for c := range s.conns {
-			_ = c.nc.Close()
+			c.kill()
 		}
 		s.mu.Unlock()
 		<-done
 	}
 	s.working.Wait() // only connections begin such work
+	if s.transport != nil {
+		s.transport.stop()
+	}
 	// Last the memory: nobody can look at a value any more.
 	return errors.Join(err, s.cache.Close())
 }

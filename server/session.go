@@ -25,7 +25,6 @@ type session struct {
 	tags   []byte // scratch
 	resume bool   // the last request is a get whose keys from nextKey on are to be answered still
 	next   int
-	length int // of that request
 	placed int // replies of this batch that have to wait
 }
 
@@ -87,11 +86,12 @@ func (s *session) taken() []byte {
 func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	s.at, s.placed = at, 0
 	if s.resume {
-		// The same buffer as before, from the request that was not done.
+		// From the request that was not done, in the same buffer or another.
+		n, _ := s.parser.Next(buf)
 		if !s.get() {
 			return 0, feedFull
 		}
-		used = s.length
+		used = n
 	}
 	for {
 		n, status := s.parser.Next(buf[used:])
@@ -113,7 +113,6 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 				return used + n, feedClose
 			}
 			if !s.execute(req) {
-				s.length = n
 				return used, feedFull
 			}
 		}
