@@ -44,6 +44,7 @@ func (n *fakeNode) Stop(ctx context.Context) error {
 
 func (n *fakeNode) Addr() string      { return n.lis.Addr().String() }
 func (n *fakeNode) AdminAddr() string { return n.Addr() }
+func (n *fakeNode) Addrs() []net.Addr { return []net.Addr{n.lis.Addr()} }
 
 // harness is one command with a fake server.
 type harness struct {

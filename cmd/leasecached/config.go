@@ -20,7 +20,7 @@ type Config struct {
 	SessionTTL time.Duration
 
 	Listen         string // host:port
-	Admin          string // host:port
+	Admin          string // host:port, or empty for no such port
 	Cluster        string // host:port, or empty; not opened by this version
 	Insecure       bool
 	MaxConnections int
@@ -32,6 +32,9 @@ type Config struct {
 	LeaseOnly   []string
 	Threads     int    // 0: one a core
 	IO          string // auto, epoll or goroutines
+
+	// What is not allowed to clients; in memcached's place only, see standin.go.
+	NoFlush, NoDump, NoWatch bool
 
 	LogLevel  slog.Level
 	LogFormat string // text or json

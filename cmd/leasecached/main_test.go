@@ -49,6 +49,7 @@ func (endlessNode) Serve() error               { select {} }
 func (endlessNode) Stop(context.Context) error { select {} }
 func (endlessNode) Addr() string               { return "nowhere" }
 func (endlessNode) AdminAddr() string          { return "nowhere" }
+func (endlessNode) Addrs() []net.Addr          { return nil }
 
 var serving = regexp.MustCompile(`msg=serving listen=(\S+) admin=(\S+)`)
 

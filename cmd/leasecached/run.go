@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"runtime"
 
 	"github.com/leasecache/leasecache/server"
@@ -16,13 +17,14 @@ type node interface {
 	Serve() error // returns when Stop has been called, or when it fails
 	Stop(context.Context) error
 	Addr() string
-	AdminAddr() string
+	AdminAddr() string // "none" without one
+	Addrs() []net.Addr // all that clients can reach
 }
 
 // listenFunc opens the ports and serves nothing yet.
 type listenFunc func(Config, *slog.Logger, *single.Keeper) (node, error)
 
-// ports is the real node: the clients' port and the admin port.
+// ports is the real node: the clients' port and the admin port, which may be nil.
 type ports struct {
 	clients *server.Server
 	admin   *admin.Server
@@ -44,6 +46,9 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Admin == "" {
+		return ports{clients, nil}, nil
+	}
 	a, err := admin.New(cfg.Admin, clients, log)
 	if err != nil {
 		return nil, errors.Join(err, clients.Stop(context.Background()))
@@ -61,6 +66,9 @@ func (c *Config) loops() int {
 
 // Serve returns when one of the two fails, or when both were stopped.
 func (p ports) Serve() error {
+	if p.admin == nil {
+		return p.clients.Serve()
+	}
 	ends := make(chan error, 2)
 	go func() { ends <- p.admin.Serve() }()
 	go func() { ends <- p.clients.Serve() }()
@@ -75,8 +83,19 @@ func (p ports) Serve() error {
 // Stop leaves the admin port for last: as long as clients are being sent away,
 // /readyz says so and the numbers can be looked at.
 func (p ports) Stop(ctx context.Context) error {
-	return errors.Join(p.clients.Stop(ctx), p.admin.Stop(ctx))
+	err := p.clients.Stop(ctx)
+	if p.admin == nil {
+		return err
+	}
+	return errors.Join(err, p.admin.Stop(ctx))
 }
 
 func (p ports) Addr() string      { return p.clients.Addr().String() }
-func (p ports) AdminAddr() string { return p.admin.Addr().String() }
+func (p ports) Addrs() []net.Addr { return []net.Addr{p.clients.Addr()} }
+
+func (p ports) AdminAddr() string {
+	if p.admin == nil {
+		return "none"
+	}
+	return p.admin.Addr().String()
+}

@@ -26,7 +26,7 @@ func (c *Command) Validate() error {
 		return nil
 	}
 	for _, a := range []struct{ name, address string }{{"listen", cfg.Listen}, {"admin", cfg.Admin}} {
-		if !loopback(a.address) {
+		if a.address != "" && !loopback(a.address) {
 			return usagef("--%s %s can be reached from other machines and there is no authentication: "+
 				"use a loopback address, or --insecure if you trust the network", a.name, a.address)
 		}

@@ -60,6 +60,18 @@ func optional(kind func(func(*Config) *string) setter, field func(*Config) *stri
 	}
 }
 
+// orNone is a value of that kind, or the word none for nothing: an empty variable
+// is as good as none at all, and takes the default.
+func orNone(kind func(func(*Config) *string) setter, field func(*Config) *string) setter {
+	set := optional(kind, field)
+	return func(c *Config, s string) error {
+		if s == "none" {
+			s = ""
+		}
+		return set(c, s)
+	}
+}
+
 func boolean(field func(*Config) *bool) setter {
 	return func(c *Config, s string) error {
 		b, err := strconv.ParseBool(s)
