@@ -95,6 +95,12 @@ func (m *marked) round() error {
 		}
 		_ = c.(*net.TCPConn).CloseWrite()
 	}()
+	if m.rng.IntN(3) == 0 { // a peer that takes its time
+		if err := c.(*net.TCPConn).SetReadBuffer(96 << 10); err != nil {
+			return err
+		}
+		time.Sleep(time.Duration(m.rng.IntN(60)) * time.Millisecond)
+	}
 	said, err := io.ReadAll(c)
 	if err != nil {
 		return err
@@ -130,9 +136,9 @@ func (m *marked) request() {
 		m.ask.WriteString(strings.NewReplacer("KEY", key, "SIZE", fmt.Sprint(len(v)), "VALUE", v, "MARK", m.mark).Replace(ask))
 		fmt.Fprintf(&m.want, want, args...)
 	}
-	kind := m.rng.IntN(8)
-	if kind == 5 && m.rng.IntN(10) > 0 {
-		kind = 0 // it takes long
+	kind := m.rng.IntN(9)
+	if kind >= 7 && m.rng.IntN(10) > 0 {
+		kind = 0 // those take long
 	}
 	switch kind {
 	case 0:
@@ -146,11 +152,15 @@ func (m *marked) request() {
 		say("set KEY 0 0 SIZE noreply\r\nVALUE\r\nappend KEY 0 0 SIZE\r\nVALUE\r\nget KEY\r\n", "STORED\r\nVALUE %s 0 %d\r\n%s%s\r\nEND\r\n", key, 2*len(v), v, v)
 	case 4:
 		say("ld KEY q\r\ndelete KEY noreply\r\nlg KEY p\r\nset KEY 0 0 SIZE\r\nVALUE\r\nlg KEY v k OMARK\r\nmn\r\n", "EN\r\nSTORED\r\nVA %d k%s O%s\r\n%s\r\nMN\r\n", len(v), key, m.mark, v)
-	case 5: // refused, with its data block
+	case 7: // refused, with its data block
 		say("set KEY 0 0 2000000\r\n"+strings.Repeat("y", 2000000)+"\r\nget KEY\r\n", "SERVER_ERROR object too large for cache\r\nEND\r\n")
-	case 6:
+	case 8: // more replies than sockets hold
+		v = strings.Repeat(m.mark, 15000)
+		again := strings.Repeat(fmt.Sprintf("VALUE %s 0 %d\r\n%s\r\nEND\r\n", key, len(v), v), 25)
+		say("set KEY 0 0 SIZE\r\nVALUE\r\n"+strings.Repeat("get KEY\r\n", 25), "STORED\r\n%s", again)
+	case 5:
 		say("mg KEY OMARK"+strings.Repeat("x", 40)+"\r\nme KEYnone\r\nnonsense MARK\r\n", "CLIENT_ERROR opaque token too long\r\nEN\r\nERROR\r\n")
-	case 7:
+	case 6:
 		say("set KEY 0 0 2\r\n41\r\nincr KEY 1\r\nma KEY v k OMARK\r\n", "STORED\r\n42\r\nVA 2 k%s O%s\r\n43\r\n", key, m.mark)
 	}
 }
