@@ -74,6 +74,8 @@ type Server struct {
 	listener net.Listener
 	stats    counters
 	budget   *budget
+	watchers *watchers
+	numbers  atomic.Int64 // of connections
 
 	dumping     atomic.Bool  // one dump at a time, as in memcached
 	floorWarned atomic.Int64 // when a rising tag floor was last logged
@@ -118,6 +120,7 @@ func New(cfg Config) (*Server, error) {
 		conns:    make(map[*conn]struct{}),
 		budget:   newBudget(&cfg),
 	}
+	s.watchers = newWatchers(s.budget, s.watchChanged)
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
 	}
@@ -219,6 +222,7 @@ func (s *Server) admit(nc net.Conn) {
 	s.serving.Add(1)
 	s.mu.Unlock()
 	s.stats.accepted.Add(1)
+	c.tellNew()
 	go func() {
 		defer s.serving.Done()
 		c.serve()
@@ -228,6 +232,7 @@ func (s *Server) admit(nc net.Conn) {
 func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
+	s.endWatch()
 	s.mu.Unlock()
 }
 
@@ -254,6 +259,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	for c := range s.conns {
 		_ = c.nc.SetReadDeadline(time.Now())
 	}
+	s.endWatch()
 	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() { s.serving.Wait(); close(done) }()
