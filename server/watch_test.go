@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/shard/single"
 )
 
@@ -222,12 +223,12 @@ func TestWatchArguments(t *testing.T) {
 }
 
 // What a watcher types is read and ignored, as in memcached; also what it sent
-// together with the watch, a fill that is cut off for one.
+// together with the watch.
 func TestWatcherIsNotListenedTo(t *testing.T) {
 	s := start(t, nil)
 	p, w := dial(t, s), dial(t, s)
 	token := p.lease("k")
-	w.send("watch mutations\nwatch fetchers\nset k 0 0 1\nx\nls k 3 L" + token + "\na")
+	w.send("watch mutations\nwatch fetchers\nset k 0 0 1\nx\n")
 	w.expect("OK")
 	w.send("quit\nGET / HTTP/1.1\n" + strings.Repeat("x", 100_000) + "\n")
 	w.silent(50 * time.Millisecond)
@@ -239,6 +240,43 @@ func TestWatcherIsNotListenedTo(t *testing.T) {
 	_, err := w.r.ReadByte()
 	require.ErrorIs(t, err, io.EOF)
 	require.Eventually(t, func() bool { return s.connections() == 1 }, time.Second, time.Millisecond)
+}
+
+// Nor is the beginning of a fill behind the watch one that was cut off.
+func TestWatcherGivesNothingBack(t *testing.T) {
+	s := start(t, nil)
+	p, w := dial(t, s), dial(t, s)
+	token := p.lease("k")
+	w.send("watch\nls k 3 L" + token + "\na")
+	w.expect("OK")
+	require.NoError(t, w.nc.Close())
+	require.Eventually(t, func() bool { return s.connections() == 1 }, time.Second, time.Millisecond)
+	p.send("ls k 1 L" + token + "\nx\n")
+	p.expect("HD")
+}
+
+// Missed lines are told of where they are missing: once one did not fit, a shorter
+// one behind it does not either.
+func TestMissedLinesAreToldInTheirPlace(t *testing.T) {
+	ws := newWatchers(newBudget(&Config{}), func(watchKinds) {})
+	w, refusal := ws.join(watchDeletions)
+	require.Empty(t, refusal)
+	tell := func(key string) {
+		ws.tell(watchDeletions, &protocol.WatchEvent{Kind: protocol.WatchDeletion, Key: []byte(key), Command: "ld"})
+	}
+	for long := strings.Repeat("#", 250); w.skipped == 0; {
+		tell(long)
+	}
+	tell("short")
+	lines, more := w.next(nil)
+	require.True(t, more)
+	require.True(t, strings.HasSuffix(string(lines), "\nskipped=2\n"), "%q", lines[len(lines)-100:])
+	require.NotContains(t, string(lines), "short")
+	tell("next")
+	w.end()
+	lines, more = w.next(nil)
+	require.False(t, more)
+	require.Regexp(t, `^ts=\d+\.\d+ gid=\d+ type=deleted key=next `, string(lines))
 }
 
 func TestTooManyWatchers(t *testing.T) {
