@@ -68,7 +68,9 @@ func TestMemcachedToolDumpsAndRestores(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "MN\r\n", line)
 	again := tool(t, second, "dump")
-	adds := func(script string) []string { return strings.Split(strings.TrimSuffix("\r\n"+script, "\r\n"), "\r\nadd ") }
+	adds := func(script string) []string {
+		return strings.Split(strings.TrimSuffix("\r\n"+script, "\r\n"), "\r\nadd ")
+	}
 	require.ElementsMatch(t, adds(script), adds(again))
 }
 
