@@ -116,6 +116,7 @@ func (a *acceptor) serve(fd int, addr net.Addr) {
 		return
 	}
 	l.open.Add(1)
+	c.tellNew()
 	l.post(c)
 }
 

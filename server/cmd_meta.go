@@ -64,6 +64,9 @@ type metaViewer struct {
 
 func (v *metaViewer) ViewMeta(m *lease.MetaView) {
 	s, req, it := v.session, v.req, &m.Item
+	if !m.Stub || !m.Won {
+		s.seen.shown = len(it.Value)
+	}
 	expires := it.Expires
 	if i := bytes.IndexByte(req.Echo.Flags, 't'); i >= 0 {
 		created := m.Stub && m.Won

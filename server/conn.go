@@ -15,6 +15,8 @@ type conn struct {
 	nc      net.Conn
 	queue   *blocking
 	stalled bool // a deadline for the rest of a request is set
+	// It does nothing but watch; guarded by the server's lock.
+	watching bool
 }
 
 func (s *Server) newConn(nc net.Conn) *conn {
@@ -26,6 +28,7 @@ func (s *Server) newConn(nc net.Conn) *conn {
 func (c *conn) stop()                  { _ = c.nc.SetReadDeadline(time.Now()) }
 func (c *conn) kill()                  { _ = c.nc.Close() }
 func (c *conn) load() (open, held int) { return c.queue.load() }
+func (c *conn) watches() bool          { return c.watching }
 
 // serve runs until the connection ends. Every error that is the client's or the
 // network's ends only this connection.
@@ -43,7 +46,12 @@ func (c *conn) serve() {
 		if n > 0 {
 			used, state := c.feed(buf[:have])
 			have = copy(buf, buf[used:have])
-			if state == feedClose {
+			switch state {
+			case feedClose:
+				return
+			case feedWatch:
+				have = 0
+				c.watch()
 				return
 			}
 		}
@@ -114,6 +122,7 @@ const lastWords = 5 * time.Second
 func (c *conn) end(rest []byte) {
 	c.session.hungUp(rest, c.srv.clock.read())
 	c.queue.finish(lastWords)
+	c.tellClosed()
 	c.srv.budget.add(-c.counted)
 	_ = c.nc.Close() // an error here is the peer's: there is nobody to tell
 	c.srv.forget(c)

@@ -14,6 +14,7 @@ type connection interface {
 	stop() // answer what was asked, and end
 	kill() // end at once
 	load() (open, held int)
+	watches() bool // it does nothing but watch; the server is locked
 }
 
 // link is what every transport has of a connection.
@@ -21,13 +22,15 @@ type link struct {
 	srv     *Server
 	addr    net.Addr
 	session *session
-	counted int // bytes of its buffer that are in the budget
+	counted int    // bytes of its buffer that are in the budget
+	reason  string // why it ended, for those who watch
 }
 
 func (c *link) init(s *Server, addr net.Addr, queue *replies) {
-	c.srv, c.addr = s, addr
+	c.srv, c.addr, c.reason = s, addr, closedNormally
 	c.session = newSession(s, queue)
 	c.session.closed = c.refused
+	c.session.number = s.numbers.Add(1)
 }
 
 const (
@@ -86,6 +89,7 @@ const maxGrowth = 256 << 10
 // tooMuch reports whether a connection has to be closed for what waits on it.
 func (c *link) tooMuch(open, held int) bool {
 	if open > maxOpen || held > 2*c.srv.mostHeld() {
+		c.reason = closedByError
 		c.srv.log.Warn("connection closed: too many replies wait on it",
 			"peer", c.addr, "waiting", open, "bytes", held)
 		return true
@@ -101,6 +105,7 @@ func (c *link) log(err error) {
 	if c.srv.ctx.Err() != nil {
 		return // it was the server that ended it
 	}
+	c.reason = closedByError
 	level := slog.LevelDebug
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
@@ -112,6 +117,7 @@ func (c *link) log(err error) {
 
 // crowded logs why a connection is closed that asks for more than there is.
 func (c *link) crowded(args ...any) {
+	c.reason = closedByError
 	c.srv.stats.crowded.Add(1)
 	c.srv.log.Warn("connection closed: all connections together keep too much, for peers that do not read or requests that are not whole",
 		append([]any{"peer", c.addr, "limit", c.srv.budget.limit}, args...)...)
@@ -119,6 +125,7 @@ func (c *link) crowded(args ...any) {
 
 // refused logs why a peer that speaks something else is closed.
 func (c *link) refused(reason protocol.CloseReason) {
+	c.reason = closedByError
 	switch reason {
 	case protocol.CloseBinary:
 		c.srv.log.Warn("connection closed: the client speaks memcached's binary protocol; switch it to the text (ascii) or meta protocol",

@@ -4,7 +4,6 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,10 +51,11 @@ func newLoopConn(srv *Server, l *loop, fd int, addr net.Addr) *loopConn {
 
 // What others call.
 
-func (c *loopConn) stop()    { c.stopped.Store(true); c.loop.post(c) }
-func (c *loopConn) kill()    { c.killed.Store(true); c.loop.post(c) }
-func (c *loopConn) write()   { c.loop.post(c) }
-func (c *loopConn) settled() { c.loop.post(c) }
+func (c *loopConn) stop()         { c.stopped.Store(true); c.loop.post(c) }
+func (c *loopConn) kill()         { c.killed.Store(true); c.loop.post(c) }
+func (c *loopConn) watches() bool { return false } // see handOver
+func (c *loopConn) write()        { c.loop.post(c) }
+func (c *loopConn) settled()      { c.loop.post(c) }
 
 // wasPosted does what the connection was posted for: it is new, replies became
 // ready, or it has to end.
@@ -163,6 +163,10 @@ func (c *loopConn) feed(data, buf []byte) {
 		if state == feedClose || c.tooMuch(c.load()) {
 			c.keep(buf, data[used:])
 			c.end()
+			return
+		}
+		if state == feedWatch {
+			c.handOver()
 			return
 		}
 		if state == feedMore {
@@ -398,10 +402,16 @@ func (c *loopConn) close() {
 	c.srv.budget.add(-len(c.unsent))
 	c.in, c.unsent, c.have = nil, nil, 0
 	c.recount(0)
+	c.tellClosed()
+	c.leave()
+	_ = unix.Close(c.fd) // epoll forgets it, too
+	c.srv.forget(c)
+}
+
+// leave takes the connection out of its loop.
+func (c *loopConn) leave() {
 	if c.fd < len(c.loop.conns) && c.loop.conns[c.fd] == c {
 		c.loop.conns[c.fd] = nil
 	}
-	_ = syscall.Close(c.fd) // epoll forgets it, too
 	c.loop.open.Add(-1)
-	c.srv.forget(c)
 }

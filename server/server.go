@@ -78,7 +78,10 @@ type Server struct {
 	transport *transport
 	stats     counters
 	budget    *budget
+	watchers  *watchers
+	numbers   atomic.Int64 // of connections
 
+	dumping     atomic.Bool  // one dump at a time, as in memcached
 	floorWarned atomic.Int64 // when a rising tag floor was last logged
 
 	ctx    context.Context // ends when the server stops
@@ -121,6 +124,7 @@ func New(cfg Config) (*Server, error) {
 		conns:    make(map[connection]struct{}),
 		budget:   newBudget(&cfg),
 	}
+	s.watchers = newWatchers(s.budget, s.watchChanged)
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
 	}
@@ -228,6 +232,7 @@ func (s *Server) accept() error {
 		_ = nc.Close()
 		return nil
 	}
+	c.tellNew()
 	go c.serve()
 	return nil
 }
@@ -258,9 +263,18 @@ func (s *Server) tooMany() string {
 	return "ERROR Too many open connections\r\n"
 }
 
+// replace has a connection go on as another.
+func (s *Server) replace(old, now connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, old)
+	s.conns[now] = struct{}{}
+}
+
 func (s *Server) forget(c connection) {
 	s.mu.Lock()
 	delete(s.conns, c)
+	s.endWatch()
 	s.mu.Unlock()
 	s.serving.Done()
 }
@@ -291,6 +305,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	for c := range s.conns {
 		c.stop()
 	}
+	s.endWatch()
 	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() { s.serving.Wait(); close(done) }()

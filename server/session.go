@@ -15,6 +15,7 @@ type session struct {
 	owner  *owner.Owner
 	parser protocol.Parser
 	queue  *replies
+	number int64 // of the connection, for people
 	closed func(protocol.CloseReason)
 
 	out    []byte  // replies of this batch that nothing has to wait for
@@ -23,9 +24,14 @@ type session struct {
 	meta   metaViewer
 	editor editor
 	tags   []byte // scratch
-	resume bool   // the last request is a get whose keys from nextKey on are to be answered still
+	resume bool   // the last request is a get whose keys from next on are to be answered still, or a dump
 	next   int
+	dump   dump
 	placed int // replies of this batch that have to wait
+	before int // requests of this batch before the one that is executed
+
+	watcher *watcher // set when the connection has become one
+	seen    watched
 }
 
 type feedState uint8
@@ -34,6 +40,7 @@ const (
 	feedMore  feedState = iota // the rest is no whole request
 	feedFull                   // write what there is, then feed the rest again
 	feedClose                  // write what there is, then close
+	feedWatch                  // write what there is, then only what the watcher is told
 )
 
 const (
@@ -85,15 +92,16 @@ func (s *session) taken() []byte {
 // many bytes it has done with.
 func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	s.at, s.placed = at, 0
+	s.seen.kinds = s.srv.watchers.wanted()
 	if s.resume {
 		// From the request that was not done, in the same buffer or another.
 		n, _ := s.parser.Next(buf)
-		if !s.get() {
+		if !s.again() {
 			return 0, feedFull
 		}
 		used = n
 	}
-	for {
+	for s.before = 0; ; s.before++ {
 		n, status := s.parser.Next(buf[used:])
 		req := s.parser.Request()
 		switch status {
@@ -106,14 +114,21 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 			}
 			return used + n, feedClose
 		case protocol.Bad:
-			s.bad(req)
+			if s.seen.kinds != 0 {
+				s.badWatched(req)
+			} else {
+				s.bad(req)
+			}
 		case protocol.Ready:
 			if req.Verb == protocol.VerbQuit {
 				s.count(req.Verb, outcomeOK)
 				return used + n, feedClose
 			}
-			if !s.execute(req) {
+			if !s.run(req) {
 				return used, feedFull
+			}
+			if s.watcher != nil {
+				return used + n, feedWatch
 			}
 		}
 		used += n
@@ -123,9 +138,37 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	}
 }
 
+// run is execute, and tells those who watch.
+func (s *session) run(req *protocol.Request) bool {
+	if s.seen.kinds != 0 {
+		return s.executeWatched(req)
+	}
+	return s.execute(req)
+}
+
+// again goes on with the request whose replies were too many at once.
+func (s *session) again() bool {
+	if s.dump.running {
+		return s.dumpOn(s.parser.Request())
+	}
+	return s.get()
+}
+
+// pipelined reports whether the peer sent the request before it could have read
+// all replies to those in front. For a few memcached refuses that, and counts one
+// that has no reply, too.
+func (s *session) pipelined() bool {
+	open, held := s.queue.load()
+	return s.before > 0 || len(s.out) > 0 || open > 0 || held > 0
+}
+
 // hungUp does what is left to do when the peer went away: rest is what feed did
 // not use. A fill that was cut off is a broken one, and ends its lease.
 func (s *session) hungUp(rest []byte, at reading) {
+	s.endDump()
+	if s.watcher != nil {
+		s.srv.watchers.leave(s.watcher)
+	}
 	req, ok := s.parser.Unfinished(rest)
 	if ok && req.Verb == protocol.VerbLS {
 		// An error is the owner's that stops: its leases end anyway.
@@ -201,6 +244,10 @@ func (s *session) execute(req *protocol.Request) bool {
 		s.admin(req)
 	case protocol.VerbStats:
 		s.stats(req)
+	case protocol.VerbLRUCrawler:
+		return s.lruCrawler(req)
+	case protocol.VerbWatch:
+		s.watch(req)
 	case protocol.VerbMN:
 		s.out = append(s.out, protocol.LineMN...)
 		s.count(req.Verb, outcomeOK)

@@ -69,4 +69,7 @@ func (c *counters) all(v protocol.Verb) uint64 {
 	return n
 }
 
-func (s *session) count(v protocol.Verb, o outcome) { s.srv.stats.add(v, o) }
+func (s *session) count(v protocol.Verb, o outcome) {
+	s.seen.came = o
+	s.srv.stats.add(v, o)
+}

@@ -124,7 +124,7 @@ func (p *Partition) clean(v int, m mode) {
 		case expired:
 			p.reclaimed++
 		case !p.keep(r, m, kept+size, inHead):
-			p.evictions++
+			p.evict(r)
 		default:
 			to := base + kept
 			if inHead {

@@ -1,6 +1,10 @@
 package memory
 
-import "github.com/leasecache/leasecache/shard"
+import (
+	"sync/atomic"
+
+	"github.com/leasecache/leasecache/shard"
+)
 
 // Partition is one independent part of a Cache. The caller serializes all
 // calls on it. In every method hash is shard.Hash of the key.
@@ -22,6 +26,8 @@ type Partition struct {
 	reclaimed uint64
 	cleaned   uint64
 	moved     uint64
+
+	onEvict atomic.Pointer[func(key []byte, it Item)]
 
 	hashOf func(key []byte) uint64 // shard.Hash; tests make collisions with another
 	out    *published
@@ -256,6 +262,7 @@ func (p *Partition) evictFrom(g *page, part uint32) {
 	for g.slots[i] == 0 {
 		i = next(i)
 	}
-	p.evictions++
-	p.drop(g, i, locationOf(g.slots[i]))
+	at := locationOf(g.slots[i])
+	p.evict(p.mem[at:])
+	p.drop(g, i, at)
 }
