@@ -33,6 +33,7 @@ type Config struct {
 	MaxConns     int           // client connections at most [1024]
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
+	Denied       Denied        // commands that clients may not use
 	Version      string        // of this program
 	Loops        int           // event loops for the connections; 0 gives each a goroutine
 	Keeper       *single.Keeper

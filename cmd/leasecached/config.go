@@ -3,6 +3,8 @@ package main
 import (
 	"log/slog"
 	"time"
+
+	"github.com/leasecache/leasecache/server"
 )
 
 // Config is what the settings say. See settings.go for the meaning, default
@@ -33,8 +35,7 @@ type Config struct {
 	Threads     int    // 0: one a core
 	IO          string // auto, epoll or goroutines
 
-	// What is not allowed to clients; in memcached's place only, see standin.go.
-	NoFlush, NoDump, NoWatch bool
+	Denied server.Denied // in memcached's place only, see standin.go
 
 	LogLevel  slog.Level
 	LogFormat string // text or json

@@ -38,6 +38,7 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		MaxConns:     cfg.MaxConnections,
 		StallTimeout: cfg.StallTimeout,
 		LeaseOnly:    cfg.LeaseOnly,
+		Denied:       cfg.Denied,
 		Loops:        cfg.loops(),
 		Version:      version(),
 		Keeper:       k,

@@ -1,5 +1,7 @@
 package main
 
+import "github.com/leasecache/leasecache/server"
+
 // `leasecached memcached …` stands in for memcached in a start script or a test
 // suite: it takes memcached's own flags, and what they leave open is as memcached
 // has it, not as leasecached does: one cache in memory, open to every network, and
@@ -34,9 +36,7 @@ type standIn struct {
 	detach   bool
 	verbose  int
 	shutdown bool
-	noFlush  bool
-	noDump   bool
-	noWatch  bool
+	denied   server.Denied
 	protocol string // of -B; "" is the text protocol, as all of them are here
 	napi     int
 	hotPct   int

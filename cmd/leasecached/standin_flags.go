@@ -51,11 +51,11 @@ func (s *standIn) set(letter byte, value string) error {
 	case 'A':
 		s.shutdown = true
 	case 'F':
-		s.noFlush = true
+		s.denied.Flush = true
 	case 'X':
-		s.noDump = true
+		s.denied.Dump = true
 	case 'W':
-		s.noWatch = true
+		s.denied.Watch = true
 	case 'Y':
 		s.authFile = value
 	case 'u':

@@ -81,7 +81,7 @@ func (s *standIn) config() (Config, error) {
 	cfg.MaxItemSize = int(s.maxItem)
 	// memcached takes values of up to half its memory.
 	cfg.Memory = max(s.memory, itemsInMemory*s.maxItem)
-	cfg.NoFlush, cfg.NoDump, cfg.NoWatch = s.noFlush, s.noDump, s.noWatch
+	cfg.Denied = s.denied
 	switch s.verbose {
 	case 0:
 		cfg.LogLevel = slog.LevelWarn
