@@ -17,7 +17,7 @@ type node interface {
 	Serve() error // returns when Stop has been called, or when it fails
 	Stop(context.Context) error
 	Addr() string
-	AdminAddr() string // "none" without one
+	AdminAddr() string // none without one
 	Addrs() []net.Addr // all that clients can reach
 }
 
@@ -47,7 +47,7 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Admin == "" {
+	if cfg.Admin == none {
 		return ports{clients, nil}, nil
 	}
 	a, err := admin.New(cfg.Admin, clients, log)
@@ -96,7 +96,7 @@ func (p ports) Addrs() []net.Addr { return []net.Addr{p.clients.Addr()} }
 
 func (p ports) AdminAddr() string {
 	if p.admin == nil {
-		return "none"
+		return none
 	}
 	return p.admin.Addr().String()
 }

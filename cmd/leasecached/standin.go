@@ -1,6 +1,10 @@
 package main
 
-import "github.com/leasecache/leasecache/server"
+import (
+	"io/fs"
+
+	"github.com/leasecache/leasecache/server"
+)
 
 // `leasecached memcached …` stands in for memcached in a start script or a test
 // suite: it takes memcached's own flags, and what they leave open is as memcached
@@ -30,7 +34,7 @@ type standIn struct {
 	idle     int // seconds
 	user     string
 	socket   string
-	mode     uint32
+	mode     fs.FileMode
 	authFile string
 	pidFile  string
 	detach   bool

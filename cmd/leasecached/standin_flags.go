@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"strconv"
 	"strings"
 )
@@ -43,11 +44,11 @@ func (s *standIn) set(letter byte, value string) error {
 	case 's':
 		s.socket = value
 	case 'a':
-		mode, err := strconv.ParseUint(value, 8, 12)
-		if err != nil {
+		mode, err := strconv.ParseUint(value, 8, 32)
+		if err != nil || mode > 0o777 {
 			return refuse(exitUsage, "-a %.20s is not an access mode in octal, such as 700", value)
 		}
-		s.mode = uint32(mode)
+		s.mode = fs.FileMode(mode)
 	case 'A':
 		s.shutdown = true
 	case 'F':

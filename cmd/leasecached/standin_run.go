@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // runStandIn is the program in memcached's place: its result is the exit code.
@@ -75,13 +76,18 @@ func (s *standIn) config() (Config, error) {
 	if err != nil {
 		return cfg, err
 	}
-	cfg.Listen = strings.Join(addresses, ",")
-	cfg.Admin, cfg.Ephemeral, cfg.Insecure = "", true, true
+	cfg.Listen = none
+	if len(addresses) > 0 {
+		cfg.Listen = strings.Join(addresses, ",")
+	}
+	cfg.Admin, cfg.Ephemeral, cfg.Insecure = none, true, true
 	cfg.MaxConnections, cfg.Threads = s.conns, s.cores
 	cfg.MaxItemSize = int(s.maxItem)
 	// memcached takes values of up to half its memory.
 	cfg.Memory = max(s.memory, itemsInMemory*s.maxItem)
 	cfg.Denied = s.denied
+	cfg.UnixSocket, cfg.UnixMode, cfg.AuthFile = s.socket, s.mode, s.authFile
+	cfg.RequestsPerEvent, cfg.IdleTimeout = s.turn, time.Duration(s.idle)*time.Second
 	switch s.verbose {
 	case 0:
 		cfg.LogLevel = slog.LevelWarn

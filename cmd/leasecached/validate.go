@@ -21,13 +21,15 @@ func (c *Command) Validate() error {
 	case cfg.Memory/itemsInMemory < int64(cfg.MaxItemSize):
 		return usagef("--memory %s is too small for values of up to %s: give %d times as much, or a smaller --max-item-size",
 			formatSize(cfg.Memory), formatSize(int64(cfg.MaxItemSize)), itemsInMemory)
+	case cfg.Listen == none && cfg.UnixSocket == "":
+		return usagef("--listen none leaves no way in for clients: give --unix-socket too")
 	}
 	if cfg.Insecure {
 		return nil
 	}
 	for _, a := range []struct{ name, address string }{{"listen", cfg.Listen}, {"admin", cfg.Admin}} {
-		if a.address != "" && !loopback(a.address) {
-			return usagef("--%s %s can be reached from other machines and there is no authentication: "+
+		if a.address != none && !loopback(a.address) {
+			return usagef("--%s %s can be reached from other machines, and nothing is encrypted: "+
 				"use a loopback address, or --insecure if you trust the network", a.name, a.address)
 		}
 	}
