@@ -24,7 +24,6 @@ type standIn struct {
 	listen   string
 	tcpGiven bool
 	udp      int
-	udpGiven bool
 	memory   int64
 	maxItem  int64
 	conns    int

@@ -37,10 +37,12 @@ func (s *standIn) set(letter byte, value string) error {
 	case 'U':
 		s.udp = atoi(value)
 	case 'l':
-		if s.listen != "" && !strings.Contains(s.listen, value) {
-			value = s.listen + "," + value
+		switch {
+		case s.listen == "":
+			s.listen = value
+		case !strings.Contains(s.listen, value): // twice is once, as there
+			s.listen += "," + value
 		}
-		s.listen = value
 	case 's':
 		s.socket = value
 	case 'a':
