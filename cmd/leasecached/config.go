@@ -20,7 +20,7 @@ type Config struct {
 	Shards     uint32
 	SessionTTL time.Duration
 
-	Listen           string // host:port, or none
+	Listen           string // host:port, or server.NoPort
 	UnixSocket       string // path, or empty
 	UnixMode         fs.FileMode
 	Admin            string // host:port

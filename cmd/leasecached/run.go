@@ -31,6 +31,8 @@ type ports struct {
 func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	clients, err := server.New(server.Config{
 		Listen:       cfg.Listen,
+		UnixSocket:   cfg.UnixSocket,
+		UnixMode:     cfg.UnixMode,
 		Memory:       cfg.Memory,
 		MaxItem:      cfg.MaxItemSize,
 		MaxConns:     cfg.MaxConnections,
