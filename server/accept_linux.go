@@ -127,7 +127,7 @@ func addrOf(sa unix.Sockaddr) net.Addr {
 	case *unix.SockaddrInet6:
 		return &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
 	}
-	return &net.UnixAddr{Net: "unix"}
+	return &net.UnixAddr{Net: "unix", Name: "@"} // as Go calls a peer without a name
 }
 
 // tune sets what Go sets on a connection: no delay of small replies, and a probe

@@ -27,8 +27,8 @@ type loop struct {
 	out    []byte      // replies of the batch, of whichever connection
 	events []unix.EpollEvent
 
-	accept   atomic.Pointer[acceptor] // watched by this loop
-	open     atomic.Int64             // connections, for who hands out new ones
+	accept   atomic.Pointer[[]*acceptor] // watched by this loop
+	open     atomic.Int64                // connections, for who hands out new ones
 	sleeping atomic.Bool
 	mu       sync.Mutex
 	posted   []*loopConn
@@ -128,8 +128,10 @@ func (l *loop) event(ev *unix.EpollEvent) {
 	// who then finds nothing to read.
 	if fd < len(l.conns) && l.conns[fd] != nil {
 		l.conns[fd].event(ev.Events)
-	} else if a := l.accept.Load(); a != nil {
-		a.accept()
+	} else if list := l.accept.Load(); list != nil {
+		for _, a := range *list {
+			a.accept() // nobody waits at the others
+		}
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"sync"
@@ -27,7 +27,10 @@ import (
 
 // Config says what a Server is. Zero fields take the defaults in brackets.
 type Config struct {
-	Listen       string        // address of the client port; port 0 is any [127.0.0.1:11211]
+	Listen       string        // address of the client port; port 0 is any, NoPort none [127.0.0.1:11211]
+	MoreListen   []string      // more such addresses
+	UnixSocket   string        // path of a socket for clients, too; none if it is empty
+	UnixMode     fs.FileMode   // permissions of the socket [0700]
 	Memory       int64         // bytes for values, index and lease state [1 GiB]
 	MaxItem      int           // largest value in bytes [1 MiB]
 	MaxConns     int           // client connections at most [1024]
@@ -45,6 +48,9 @@ type Config struct {
 func (c *Config) fill() {
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:11211"
+	}
+	if c.UnixMode == 0 {
+		c.UnixMode = 0o700
 	}
 	if c.Memory == 0 {
 		c.Memory = 1 << 30
@@ -72,9 +78,9 @@ type Server struct {
 	limits  protocol.Limits
 	only    [][]byte // prefixes that plain commands may not store under
 
-	cache    *memory.Cache
-	owner    *owner.Owner
-	listener net.Listener
+	cache     *memory.Cache
+	owner     *owner.Owner
+	listeners []net.Listener // the port, if there is one, then the Unix socket
 	// The event loops; nil where each connection has a goroutine.
 	transport *transport
 	stats     counters
@@ -110,20 +116,20 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
+	listeners, err := listen(&cfg)
 	if err != nil {
 		_ = cache.Close()
-		return nil, fmt.Errorf("cannot listen for clients: %w", err)
+		return nil, err
 	}
 	s := &Server{
-		cfg:      cfg,
-		log:      cfg.Logger,
-		clock:    newClock(),
-		limits:   protocol.Limits{MaxBody: cfg.MaxItem, MaxIntent: cfg.Keeper.LongestIntent()},
-		cache:    cache,
-		listener: ln,
-		conns:    make(map[connection]struct{}),
-		budget:   newBudget(&cfg),
+		cfg:       cfg,
+		log:       cfg.Logger,
+		clock:     newClock(),
+		limits:    protocol.Limits{MaxBody: cfg.MaxItem, MaxIntent: cfg.Keeper.LongestIntent()},
+		cache:     cache,
+		listeners: listeners,
+		conns:     make(map[connection]struct{}),
+		budget:    newBudget(&cfg),
 	}
 	s.watchers = newWatchers(s.budget, s.watchChanged)
 	for _, prefix := range cfg.LeaseOnly {
@@ -189,8 +195,17 @@ func leaseLimits(bytes int64, shards uint32) lease.Limits {
 	return l
 }
 
-// Addr is the address clients reach.
-func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+// Addr is the address clients reach: the port's, or the Unix socket's where there
+// is no port.
+func (s *Server) Addr() net.Addr { return s.listeners[0].Addr() }
+
+// Addrs are all that clients reach, that of Addr first.
+func (s *Server) Addrs() (all []net.Addr) {
+	for _, ln := range s.listeners {
+		all = append(all, ln.Addr())
+	}
+	return all
+}
 
 // Serve accepts connections until Stop, and returns nil then.
 func (s *Server) Serve() error {
@@ -199,16 +214,26 @@ func (s *Server) Serve() error {
 		<-s.ctx.Done()
 		return nil
 	}
+	var accepting sync.WaitGroup
+	for _, ln := range s.listeners {
+		accepting.Go(func() { s.acceptAll(ln) })
+	}
+	accepting.Wait()
+	return nil
+}
+
+// acceptAll accepts connections until Stop.
+func (s *Server) acceptAll(ln net.Listener) {
 	for {
-		if err := s.accept(); err != nil {
+		if err := s.accept(ln); err != nil {
 			if s.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return nil
+				return
 			}
 			// Out of descriptors, say: the peers there are go on, new ones wait.
 			s.log.Error("cannot accept a connection", "error", err)
 			select {
 			case <-s.ctx.Done():
-				return nil
+				return
 			case <-time.After(acceptPause):
 			}
 		}
@@ -219,8 +244,8 @@ func (s *Server) Serve() error {
 const acceptPause = 100 * time.Millisecond
 
 // accept waits for a connection and serves it with a goroutine of its own.
-func (s *Server) accept() error {
-	nc, err := s.listener.Accept()
+func (s *Server) accept(ln net.Listener) error {
+	nc, err := ln.Accept()
 	if err != nil {
 		return err
 	}
@@ -292,7 +317,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.stopped = true
 	s.mu.Unlock()
 	// First nobody new comes in: they would only be told to go elsewhere.
-	_ = s.listener.Close()
+	closeAll(s.listeners)
 	if s.transport != nil {
 		s.transport.refuse()
 	}

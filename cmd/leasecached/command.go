@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/shard/single"
 )
 
@@ -127,7 +128,7 @@ func (c *Command) Run(ctx context.Context) (err error) {
 	}
 	c.served = make(chan error, 1)
 	go func() { c.served <- c.node.Serve() }()
-	c.log.Info("serving", "listen", c.node.Addr(), "admin", c.node.AdminAddr(),
+	c.log.Info("serving", "listen", c.listening(), "admin", c.node.AdminAddr(), "unix", c.Config.UnixSocket,
 		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", version())
 	close(c.ready)
 
@@ -147,8 +148,17 @@ func (c *Command) Run(ctx context.Context) (err error) {
 // be called.
 func (c *Command) Ready() <-chan struct{} { return c.ready }
 
-// Addr is where clients find the node, host:port.
+// Addr is where clients find the node: host:port, or the path of the Unix socket if
+// there is no port.
 func (c *Command) Addr() string { return c.node.Addr() }
+
+// listening is the address of the port with the number that it was given.
+func (c *Command) listening() string {
+	if c.Config.Listen == server.NoPort {
+		return server.NoPort
+	}
+	return c.node.Addr()
+}
 
 // AdminAddr is where the admin HTTP server listens, host:port.
 func (c *Command) AdminAddr() string { return c.node.AdminAddr() }

@@ -22,10 +22,10 @@ type Config struct {
 	Shards     uint32
 	SessionTTL time.Duration
 
-	Listen           string // host:port, or none
+	Listen           string // host:port, or server.NoPort
 	UnixSocket       string // path, or empty
 	UnixMode         fs.FileMode
-	Admin            string // host:port, or none
+	Admin            string // host:port, or server.NoPort
 	Cluster          string // host:port, or empty; not opened by this version
 	Insecure         bool
 	AuthFile         string // path, or empty
@@ -41,7 +41,9 @@ type Config struct {
 	Threads     int    // 0: one a core
 	IO          string // auto, epoll or goroutines
 
-	Denied server.Denied // in memcached's place only, see standin.go
+	// In memcached's place only, see standin.go.
+	Denied     server.Denied
+	MoreListen []string // host:port
 
 	LogLevel  slog.Level
 	LogFormat string // text or json

@@ -17,7 +17,7 @@ type node interface {
 	Serve() error // returns when Stop has been called, or when it fails
 	Stop(context.Context) error
 	Addr() string
-	AdminAddr() string // none without one
+	AdminAddr() string // server.NoPort without one
 	Addrs() []net.Addr // all that clients can reach
 }
 
@@ -33,6 +33,9 @@ type ports struct {
 func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	clients, err := server.New(server.Config{
 		Listen:       cfg.Listen,
+		MoreListen:   cfg.MoreListen,
+		UnixSocket:   cfg.UnixSocket,
+		UnixMode:     cfg.UnixMode,
 		Memory:       cfg.Memory,
 		MaxItem:      cfg.MaxItemSize,
 		MaxConns:     cfg.MaxConnections,
@@ -47,7 +50,7 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Admin == none {
+	if cfg.Admin == server.NoPort {
 		return ports{clients, nil}, nil
 	}
 	a, err := admin.New(cfg.Admin, clients, log)
@@ -92,11 +95,11 @@ func (p ports) Stop(ctx context.Context) error {
 }
 
 func (p ports) Addr() string      { return p.clients.Addr().String() }
-func (p ports) Addrs() []net.Addr { return []net.Addr{p.clients.Addr()} }
+func (p ports) Addrs() []net.Addr { return p.clients.Addrs() }
 
 func (p ports) AdminAddr() string {
 	if p.admin == nil {
-		return none
+		return server.NoPort
 	}
 	return p.admin.Addr().String()
 }

@@ -9,9 +9,12 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/leasecache/leasecache/server"
 )
 
 // runStandIn is the program in memcached's place: its result is the exit code.
@@ -40,6 +43,9 @@ func standInMain(args []string, stdout, stderr io.Writer) error {
 		_, err := io.WriteString(stdout, s.answer)
 		return err
 	}
+	if err := s.absolute(); err != nil {
+		return err
+	}
 	cfg, err := s.config()
 	if err != nil {
 		return err
@@ -66,6 +72,16 @@ func standInMain(args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
+// absolute makes the paths ones that hold when -d has left the directory.
+func (s *standIn) absolute() (err error) {
+	for _, path := range []*string{&s.socket, &s.pidFile, &s.authFile} {
+		if *path != "" && s.detach && err == nil {
+			*path, err = filepath.Abs(*path)
+		}
+	}
+	return err
+}
+
 // config is the node that memcached's flags ask for.
 func (s *standIn) config() (Config, error) {
 	cfg, err := settle(nil)
@@ -76,11 +92,11 @@ func (s *standIn) config() (Config, error) {
 	if err != nil {
 		return cfg, err
 	}
-	cfg.Listen = none
+	cfg.Listen = server.NoPort
 	if len(addresses) > 0 {
-		cfg.Listen = strings.Join(addresses, ",")
+		cfg.Listen, cfg.MoreListen = addresses[0], addresses[1:]
 	}
-	cfg.Admin, cfg.Ephemeral, cfg.Insecure = none, true, true
+	cfg.Admin, cfg.Ephemeral, cfg.Insecure = server.NoPort, true, true
 	cfg.MaxConnections, cfg.Threads = s.conns, s.cores
 	cfg.MaxItemSize = int(s.maxItem)
 	// memcached takes values of up to half its memory.
@@ -107,6 +123,11 @@ func (s *standIn) config() (Config, error) {
 //  3. the files are written, with the rights with which they are to be removed;
 //  4. who started this hears of it, and finds all of that done.
 func (s *standIn) bound(c *Command, n node, me identity) error {
+	if s.socket != "" {
+		if err := me.owns(s.socket); err != nil {
+			return err
+		}
+	}
 	if err := me.become(c.log); err != nil {
 		return err
 	}
@@ -151,13 +172,13 @@ func (s *standIn) warn(log *slog.Logger, addrs []net.Addr) {
 
 // explain puts an error of the start as memcached does.
 func (s *standIn) explain(err error) error {
-	var op *net.OpError
-	if !errors.As(err, &op) || op.Op != "listen" {
+	if !errors.Is(err, server.ErrListen) {
 		return err
 	}
-	why := op.Err.Error()
+	why := strings.TrimPrefix(err.Error(), server.ErrListen.Error()+": ")
+	var op *net.OpError
 	var no syscall.Errno
-	if errors.As(op.Err, &no) {
+	if errors.As(err, &op) && errors.As(op.Err, &no) {
 		why = strings.ToUpper(no.Error()[:1]) + no.Error()[1:]
 	}
 	switch {

@@ -6,12 +6,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/leasecache/leasecache/server"
 )
 
 func standInConfig(t *testing.T, line string) (*standIn, Config) {
@@ -27,7 +30,7 @@ func standInConfig(t *testing.T, line string) (*standIn, Config) {
 func TestStandInDefaults(t *testing.T) {
 	_, cfg := standInConfig(t, "")
 	require.Equal(t, ":11211", cfg.Listen, "every address")
-	require.Equal(t, none, cfg.Admin)
+	require.Equal(t, server.NoPort, cfg.Admin)
 	require.True(t, cfg.Ephemeral)
 	require.EqualValues(t, 64<<20, cfg.Memory)
 	require.Equal(t, 1<<20, cfg.MaxItemSize)
@@ -41,29 +44,33 @@ func TestStandInDefaults(t *testing.T) {
 
 func TestStandInFlags(t *testing.T) {
 	for line, same := range map[string]func(*standIn, Config) bool{
-		"-p 11":                    func(_ *standIn, c Config) bool { return c.Listen == ":11" },
-		"-p11":                     func(_ *standIn, c Config) bool { return c.Listen == ":11" },
-		"--port=11":                func(_ *standIn, c Config) bool { return c.Listen == ":11" },
-		"--port 11":                func(_ *standIn, c Config) bool { return c.Listen == ":11" },
-		"--po 11":                  func(_ *standIn, c Config) bool { return c.Listen == ":11" },
-		"-vvp 11":                  func(_ *standIn, c Config) bool { return c.Listen == ":11" && c.LogLevel == slog.LevelDebug },
-		"word -p 11":               func(_ *standIn, c Config) bool { return c.Listen == ":11" },
-		"-p 11 -- -p 12":           func(_ *standIn, c Config) bool { return c.Listen == ":11" },
-		"-p -1":                    func(_ *standIn, c Config) bool { return c.Listen == ":0" },
-		"-U 12":                    func(_ *standIn, c Config) bool { return c.Listen == ":12" },
-		"-U 12 -p 11":              func(_ *standIn, c Config) bool { return c.Listen == ":11" },
-		"-l 127.0.0.1":             func(_ *standIn, c Config) bool { return c.Listen == "127.0.0.1:11211" },
-		"-l ::1":                   func(_ *standIn, c Config) bool { return c.Listen == "[::1]:11211" },
-		"-l [::1]:12":              func(_ *standIn, c Config) bool { return c.Listen == "[::1]:12" },
-		"-l [::1] -p 13":           func(_ *standIn, c Config) bool { return c.Listen == "[::1]:13" },
-		"-l h:12,*;g -p 11":        func(_ *standIn, c Config) bool { return c.Listen == "h:12,:11,g:11" },
-		"-l a -l b -l a":           func(_ *standIn, c Config) bool { return c.Listen == "a:11211,b:11211" },
+		"-p 11":          func(_ *standIn, c Config) bool { return c.Listen == ":11" },
+		"-p11":           func(_ *standIn, c Config) bool { return c.Listen == ":11" },
+		"--port=11":      func(_ *standIn, c Config) bool { return c.Listen == ":11" },
+		"--port 11":      func(_ *standIn, c Config) bool { return c.Listen == ":11" },
+		"--po 11":        func(_ *standIn, c Config) bool { return c.Listen == ":11" },
+		"-vvp 11":        func(_ *standIn, c Config) bool { return c.Listen == ":11" && c.LogLevel == slog.LevelDebug },
+		"word -p 11":     func(_ *standIn, c Config) bool { return c.Listen == ":11" },
+		"-p 11 -- -p 12": func(_ *standIn, c Config) bool { return c.Listen == ":11" },
+		"-p -1":          func(_ *standIn, c Config) bool { return c.Listen == ":0" },
+		"-U 12":          func(_ *standIn, c Config) bool { return c.Listen == ":12" },
+		"-U 12 -p 11":    func(_ *standIn, c Config) bool { return c.Listen == ":11" },
+		"-l 127.0.0.1":   func(_ *standIn, c Config) bool { return c.Listen == "127.0.0.1:11211" },
+		"-l ::1":         func(_ *standIn, c Config) bool { return c.Listen == "[::1]:11211" },
+		"-l [::1]:12":    func(_ *standIn, c Config) bool { return c.Listen == "[::1]:12" },
+		"-l [::1] -p 13": func(_ *standIn, c Config) bool { return c.Listen == "[::1]:13" },
+		"-l h:12,*;g -p 11": func(_ *standIn, c Config) bool {
+			return c.Listen == "h:12" && slices.Equal(c.MoreListen, []string{":11", "g:11"})
+		},
+		"-l a -l b -l a": func(_ *standIn, c Config) bool {
+			return c.Listen == "a:11211" && slices.Equal(c.MoreListen, []string{"b:11211"})
+		},
 		"-l proto[ascii]:a":        func(_ *standIn, c Config) bool { return c.Listen == "a:11211" },
 		"-l tag[t]:a:1":            func(_ *standIn, c Config) bool { return c.Listen == "a:1" },
 		"-l proto[ascii]:tag_t_:a": func(_ *standIn, c Config) bool { return c.Listen == "a:11211" },
-		"-s /s -p 11":              func(_ *standIn, c Config) bool { return c.Listen == none && c.UnixSocket == "/s" },
+		"-s /s -p 11":              func(_ *standIn, c Config) bool { return c.Listen == server.NoPort && c.UnixSocket == "/s" },
 		"-s /s -a 770":             func(_ *standIn, c Config) bool { return c.UnixMode == 0o770 },
-		"-s /s -p 0":               func(_ *standIn, c Config) bool { return c.Listen == none },
+		"-s /s -p 0":               func(_ *standIn, c Config) bool { return c.Listen == server.NoPort },
 		"-m 128":                   func(_ *standIn, c Config) bool { return c.Memory == 128<<20 },
 		"-m 2":                     func(_ *standIn, c Config) bool { return c.Memory == 16<<20 },
 		"-m 1024 -I 2m":            func(_ *standIn, c Config) bool { return c.MaxItemSize == 2<<20 && c.Memory == 1024<<20 },

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/shard"
 )
 
@@ -61,15 +62,12 @@ func optional(kind func(func(*Config) *string) setter, field func(*Config) *stri
 	}
 }
 
-// none is what --listen says for no port.
-const none = "none"
-
-// orNone is a value of that kind, or none. Nothing is none too.
+// orNone is a value of that kind, or server.NoPort. Nothing is no port too.
 func orNone(kind func(func(*Config) *string) setter, field func(*Config) *string) setter {
 	set := kind(field)
 	return func(c *Config, s string) error {
-		if s == "" || s == none {
-			*field(c) = none
+		if s == "" || s == server.NoPort {
+			*field(c) = server.NoPort
 			return nil
 		}
 		return set(c, s)
