@@ -10,6 +10,7 @@ type Stats struct {
 	RefusedQuarantine, RefusedOtherEpoch      uint64
 	RefusedTag, RefusedUnknown, RefusedFenced uint64
 	DoubtsCleared                             uint64
+	Flushed                                   uint64 // values found that a flush had made void
 	Parked, Leases, Intents, Doubts, Tags     int
 	Bounded                                   int // of Intents
 	DoubtedKeys                               int
@@ -35,20 +36,27 @@ func (s *Stats) count(r Reason) {
 	}
 }
 
-// Stats returns the table's counts.
+// Stats returns the table's counts. It walks over nothing: whoever asks holds up
+// the readers of the shard.
 func (t *Table) Stats() Stats {
 	s := t.stats
 	s.Intents, s.Doubts, s.Tags = t.intents, t.doubts, len(t.tags.bumps)
-	s.Leases = 0
-	for e := t.leased.head; e != nil; e = e.next {
-		if e.lease.token != 0 {
-			s.Leases++
-		}
-	}
 	s.DoubtedKeys = len(t.doubted)
 	s.FloorRises = t.tags.rises
 	s.ShardInDoubt = t.doubtBelow != 0
 	return s
+}
+
+// Shows reports whether plain commands see an item that the store holds for a
+// key. It changes nothing, not even what is due, so that it may be called while
+// somebody goes through the store; what is about to run out hides a value.
+func (t *Table) Shows(now int64, key []byte, it *Item) bool {
+	flushing := t.tags.flushAt != 0 && now >= t.tags.flushAt
+	if flushing || it.StaleUntil != 0 || t.tags.void(it.Version, it.Tags) {
+		return false
+	}
+	e := t.find(key)
+	return !t.barred(e, now) && (e == nil || len(e.intents) == 0)
 }
 
 // ShardState is what holds for every key of a shard.
@@ -153,6 +161,7 @@ func (s *Stats) Add(o *Stats) {
 	s.Intents += o.Intents
 	s.Doubts += o.Doubts
 	s.DoubtsCleared += o.DoubtsCleared
+	s.Flushed += o.Flushed
 	s.Bounded += o.Bounded
 	s.DoubtedKeys += o.DoubtedKeys
 	s.Tags += o.Tags
