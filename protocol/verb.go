@@ -29,6 +29,7 @@ const (
 	VerbLRU
 	VerbLRUCrawler
 	VerbSlabs
+	VerbExtstore
 	VerbWatch
 	VerbShutdown
 	VerbMG       // meta get
@@ -86,6 +87,7 @@ var verbs = [verbCount]struct {
 	VerbLRU:           {"lru", (*Parser).parseAdmin},
 	VerbLRUCrawler:    {"lru_crawler", (*Parser).parseAdmin},
 	VerbSlabs:         {"slabs", (*Parser).parseAdmin},
+	VerbExtstore:      {"extstore", (*Parser).parseAdmin},
 	VerbWatch:         {"watch", (*Parser).parseWords},
 	VerbShutdown:      {"shutdown", (*Parser).parseAdmin},
 	VerbMG:            {"mg", (*Parser).parseMG},
@@ -145,7 +147,7 @@ func (v Verb) hasBlock() bool {
 // before.
 func (v Verb) afterBlanks() bool {
 	switch v {
-	case VerbFlushAll, VerbVerbosity, VerbCacheMemlimit, VerbLRU, VerbLRUCrawler, VerbSlabs, VerbShutdown:
+	case VerbFlushAll, VerbVerbosity, VerbCacheMemlimit, VerbLRU, VerbLRUCrawler, VerbSlabs, VerbExtstore, VerbShutdown:
 		return true
 	}
 	return false
