@@ -195,8 +195,12 @@ func (t *Table) lookup(now int64, hash uint64, key []byte) (Item, bool) {
 func (t *Table) gone(now int64, it *Item) bool {
 	if it.Version < t.tags.flushed {
 		t.stats.Flushed++
-		return true
 	}
+	return t.over(now, it)
+}
+
+// over is gone for who only looks.
+func (t *Table) over(now int64, it *Item) bool {
 	return (it.StaleUntil != 0 && now >= it.StaleUntil) || t.tags.void(it.Version, it.Tags)
 }
 

@@ -47,18 +47,6 @@ func (t *Table) Stats() Stats {
 	return s
 }
 
-// Shows reports whether plain commands see an item that the store holds for a
-// key. It changes nothing, not even what is due, so that it may be called while
-// somebody goes through the store; what is about to run out hides a value.
-func (t *Table) Shows(now int64, key []byte, it *Item) bool {
-	flushing := t.tags.flushAt != 0 && now >= t.tags.flushAt
-	if flushing || it.StaleUntil != 0 || t.tags.void(it.Version, it.Tags) {
-		return false
-	}
-	e := t.find(key)
-	return !t.barred(e, now) && (e == nil || len(e.intents) == 0)
-}
-
 // ShardState is what holds for every key of a shard.
 type ShardState struct {
 	Epoch      uint32

@@ -75,6 +75,7 @@ type Server struct {
 	stats    counters
 	budget   *budget
 
+	dumping     atomic.Bool  // one dump at a time, as in memcached
 	floorWarned atomic.Int64 // when a rising tag floor was last logged
 
 	ctx    context.Context // ends when the server stops

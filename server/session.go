@@ -23,10 +23,12 @@ type session struct {
 	meta   metaViewer
 	editor editor
 	tags   []byte // scratch
-	resume bool   // the last request is a get whose keys from nextKey on are to be answered still
+	resume bool   // the last request is a get whose keys from next on are to be answered still, or a dump
 	next   int
+	dump   dump
 	length int // of that request
 	placed int // replies of this batch that have to wait
+	before int // requests of this batch before the one that is executed
 }
 
 type feedState uint8
@@ -88,12 +90,12 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	s.at, s.placed = at, 0
 	if s.resume {
 		// The same buffer as before, from the request that was not done.
-		if !s.get() {
+		if !s.again() {
 			return 0, feedFull
 		}
 		used = s.length
 	}
-	for {
+	for s.before = 0; ; s.before++ {
 		n, status := s.parser.Next(buf[used:])
 		req := s.parser.Request()
 		switch status {
@@ -124,9 +126,26 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	}
 }
 
+// again goes on with the request whose replies were too many at once.
+func (s *session) again() bool {
+	if s.dump.running {
+		return s.dumpOn(s.parser.Request())
+	}
+	return s.get()
+}
+
+// pipelined reports whether the peer sent the request before it could have read
+// all replies to those in front. For a few memcached refuses that, and counts one
+// that has no reply, too.
+func (s *session) pipelined() bool {
+	open, held := s.queue.load()
+	return s.before > 0 || len(s.out) > 0 || open > 0 || held > 0
+}
+
 // hungUp does what is left to do when the peer went away: rest is what feed did
 // not use. A fill that was cut off is a broken one, and ends its lease.
 func (s *session) hungUp(rest []byte, at reading) {
+	s.endDump()
 	req, ok := s.parser.Unfinished(rest)
 	if ok && req.Verb == protocol.VerbLS {
 		// An error is the owner's that stops: its leases end anyway.
@@ -202,6 +221,8 @@ func (s *session) execute(req *protocol.Request) bool {
 		s.admin(req)
 	case protocol.VerbStats:
 		s.stats(req)
+	case protocol.VerbLRUCrawler:
+		return s.lruCrawler(req)
 	case protocol.VerbMN:
 		s.out = append(s.out, protocol.LineMN...)
 		s.count(req.Verb, outcomeOK)

@@ -6,71 +6,73 @@ import (
 	"github.com/leasecache/leasecache/shard"
 )
 
-// What goes through the whole store does so a segment at a time: between two of
-// them the bucket's commands have their turn.
-
-// Items shows the items that plain commands see, in no order, until f returns
-// false; size is what one takes in the store, header and all. f is called under a
-// lock: it must be quick, and keeps nothing of the item. What is stored meanwhile
-// may be shown twice or not at all. Errors wrap ErrUnavailable.
-func (w *Owner) Items(now int64, f func(key []byte, it *lease.Item, size int) bool) error {
-	var shown lease.Item // not one for each item
-	return w.walk(now, func(key []byte, it memory.Item, size int) bool {
-		shown = fromMemory(&it)
-		s := &w.shards[shard.Of(key, uint32(len(w.shards)))]
-		return !s.table.Shows(now, key, &shown) || f(key, &shown, size)
-	})
+// Place is how far a walk over all values has come. The zero Place is the start.
+type Place struct {
+	bucket int
+	in     memory.Place
 }
 
-// Sizes tells what each item in the store takes there, also of those that only
-// some readers see. Errors wrap ErrUnavailable.
-func (w *Owner) Sizes(now int64, f func(size int)) error {
-	return w.walk(now, func(_ []byte, _ memory.Item, size int) bool {
-		f(size)
-		return true
-	})
-}
-
-func (w *Owner) walk(now int64, f func([]byte, memory.Item, int) bool) error {
-	for i := range w.buckets {
-		for segment, more := 0, true; more; segment++ {
-			goOn := true
-			err := w.within(i, func(p *memory.Partition) {
-				if more = segment < p.Segments(); more {
-					goOn = p.EachIn(segment, now, f)
-				}
-			})
-			if err != nil || !goOn {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// Idle is how long the items that are next to go have not been used, in
-// nanoseconds: the longest time of all partitions.
-func (w *Owner) Idle(now int64) (longest int64, err error) {
-	for i := range w.buckets {
-		if err := w.within(i, func(p *memory.Partition) { longest = max(longest, p.Idle(now)) }); err != nil {
-			return 0, err
-		}
-	}
-	return longest, nil
-}
-
-// Resize gives the cache another budget; see memory.Cache.Resize. Errors are
-// that one's, or wrap ErrUnavailable.
-func (w *Owner) Resize(bytes int64) error { return w.cache.Resize(bytes, w.within) }
-
-// within does something to a partition under its bucket's lock.
-func (w *Owner) within(bucket int, f func(*memory.Partition)) error {
-	b := &w.buckets[bucket]
+// Walk shows the values that plain commands would see, a few at a time: whose
+// turn it is, under the lock of their bucket. It marks nothing as read. more is
+// false after the last step.
+//
+// A key that plain commands see from the first step to the last is shown exactly
+// once, and none twice (memory.Place says why). What is stored, hidden or removed
+// meanwhile is judged at its turn. An error wraps ErrUnavailable, and ends the walk.
+func (w *Owner) Walk(at Place, now int64, f func(key []byte, it *lease.Item)) (next Place, more bool, err error) {
+	b := &w.buckets[at.bucket]
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.mu.open {
-		return unavailable("the node is stopping")
+		return at, false, unavailable("the node is stopping")
 	}
-	f(b.mu.part)
-	return nil
+	w.settle(b, now)
+	var shown lease.Item
+	at.in, more = b.mu.part.Walk(at.in, now, func(key []byte, it memory.Item) {
+		s := w.shardOf(shard.Hash(key))
+		if shown = fromMemory(&it); s.table.Sight(now, key, &shown) == lease.Seen {
+			f(key, &shown)
+		}
+	})
+	if !more {
+		at = Place{bucket: at.bucket + 1}
+		more = at.bucket < len(w.buckets)
+	}
+	return at, more, nil
 }
+
+// Look is what somebody who watches finds of a key: how long the value is that
+// plain commands would see now, and if they would see none, why. It changes
+// nothing but what ran out.
+func (w *Owner) Look(now int64, hash uint64, key []byte) (Found, int, error) {
+	s, err := w.lock(hash)
+	if err != nil {
+		return Absent, 0, err
+	}
+	defer w.unlock(s)
+	s.table.Advance(now)
+	it, ok, expired := s.store.part.Look(hash, key, now)
+	if !ok {
+		return Absent, 0, nil
+	}
+	s.item = fromMemory(&it)
+	switch sight := s.table.Sight(now, key, &s.item); {
+	case sight == lease.Hidden:
+		return Absent, 0, nil
+	case expired:
+		return Expired, 0, nil
+	case sight == lease.Gone:
+		return Flushed, 0, nil
+	}
+	return Present, len(it.Value), nil
+}
+
+// Found is what Look finds.
+type Found uint8
+
+const (
+	Absent  Found = iota // also: hidden
+	Present              // a value that plain commands see
+	Expired              // one whose time is over, and that nobody met since
+	Flushed              // one that a flush or a tag voided, likewise
+)

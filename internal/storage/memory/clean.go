@@ -127,7 +127,7 @@ func (p *Partition) clean(v int, m mode) {
 				p.expiredUnfetched++
 			}
 		case !p.keep(r, m, kept+size, inHead):
-			p.countEviction(r)
+			p.evict(r)
 		default:
 			to := base + kept
 			if inHead {

@@ -1,6 +1,10 @@
 package memory
 
-import "github.com/leasecache/leasecache/shard"
+import (
+	"sync/atomic"
+
+	"github.com/leasecache/leasecache/shard"
+)
 
 // Partition is one independent part of a Cache. The caller serializes all
 // calls on it. In every method hash is shard.Hash of the key.
@@ -26,6 +30,8 @@ type Partition struct {
 	evicted   evicted
 
 	expiredUnfetched uint64
+
+	onEvict atomic.Pointer[func(key []byte, it Item)]
 
 	hashOf func(key []byte) uint64 // shard.Hash; tests make collisions with another
 	out    *published
@@ -180,6 +186,29 @@ func (p *Partition) Delete(hash uint64, key []byte) bool {
 	return alive
 }
 
+// Each calls f for every item not expired, in no order, until f returns false.
+// f must not call the partition. Key, Tags and Value alias the store.
+func (p *Partition) Each(now int64, f func(key []byte, it Item) bool) {
+	p.now = max(p.now, now)
+	for i := range p.seg.all[:p.seg.fresh] {
+		g := &p.seg.all[i]
+		if g.use != log {
+			continue
+		}
+		base := i * p.seg.size
+		for off := 0; off < int(g.tail); {
+			r := record(p.mem[base+off:])
+			off += r.room()
+			if r[0]&isDead != 0 || r.expired(p.now) {
+				continue
+			}
+			if !f(r.key(), r.item()) {
+				return
+			}
+		}
+	}
+}
+
 // drop takes a record out of index and segment.
 func (p *Partition) drop(g *page, slot, at int) {
 	r := record(p.mem[at:])
@@ -243,6 +272,6 @@ func (p *Partition) evictFrom(g *page, part uint32) {
 		i = next(i)
 	}
 	at := locationOf(g.slots[i])
-	p.countEviction(p.mem[at:])
+	p.evict(p.mem[at:])
 	p.drop(g, i, at)
 }

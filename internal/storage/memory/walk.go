@@ -1,61 +1,49 @@
 package memory
 
-// Segments is the number of pieces that EachIn takes a partition in.
-func (p *Partition) Segments() int { return p.seg.fresh }
+// Place is how far a walk through a partition has come. The zero Place is the
+// start.
+//
+// It is a hash and not a spot in the index. Pages split and records move between
+// two steps of a walk, but a key's hash stays, and with it the key's turn:
+//
+//	1 A walk has shown all of a page but its last quarter. 2 The page splits.
+//	3 By page and slot the walk would show keys twice, or pass them by.
+//
+// So of all keys that are there from the first step to the last each is shown
+// exactly once, and no key is shown twice, whatever happens in between.
+type Place struct{ part uint32 }
 
-// Each calls f for every item not expired, in no order, until f returns false.
-// f must not call the partition. Key, Tags and Value alias the store.
-func (p *Partition) Each(now int64, f func(key []byte, it Item) bool) {
-	for i := range p.seg.fresh {
-		if !p.EachIn(i, now, func(key []byte, it Item, _ int) bool { return f(key, it) }) {
-			return
-		}
-	}
-}
+// stepsPerPage is how many steps a page takes: some fifty items each. Only keys
+// made to collide come to more in one, at most to what a page holds.
+const stepsPerPage = 8
 
-// EachIn is Each for one segment, so that whoever looks at everything need not
-// hold the lock all the time; it is true unless f returned false. size is what
-// the item takes, header and all. What is stored or moved between two calls may
-// be shown twice or not at all.
-func (p *Partition) EachIn(segment int, now int64, f func(key []byte, it Item, size int) bool) bool {
+// Walk calls f for every item not expired whose turn it is in this step, and
+// returns the place of the next step; more is false after the last one. f must
+// not call the partition. Key, Tags and Value alias the store.
+func (p *Partition) Walk(from Place, now int64, f func(key []byte, it Item)) (next Place, more bool) {
 	p.now = max(p.now, now)
-	g := &p.seg.all[segment]
-	if g.use != log {
-		return true
-	}
-	base := segment * p.seg.size
-	for off := 0; off < int(g.tail); {
-		r := record(p.mem[base+off:])
-		off += r.room()
-		if r[0]&isDead != 0 || r.expired(p.now) {
+	g := p.index.pageOf(from.part)
+	// The page's depth is at most maxDepth, which leaves bits enough for the steps.
+	width := uint32(1) << (hashBits - g.depth) / stepsPerPage
+	end := from.part&^(width-1) + width
+	for _, entry := range &g.slots {
+		if part := partOf(entry); entry == 0 || part < from.part || part >= end {
 			continue
 		}
-		if !f(r.key(), r.item(), r.size()) {
-			return false
+		if r := record(p.mem[locationOf(entry):]); !r.expired(p.now) {
+			f(r.key(), r.item())
 		}
 	}
-	return true
+	return Place{end}, end < 1<<hashBits
 }
 
-// Idle is how long the item has not been used, in nanoseconds, that is about the
-// next to go when room is needed: the first one alive in the oldest segment. It
-// is 0 if there is none.
-func (p *Partition) Idle(now int64) int64 {
-	p.now = max(p.now, now)
-	oldest := -1
-	for i := range p.seg.all[:p.seg.fresh] {
-		g := &p.seg.all[i]
-		if g.use == log && g.live > 0 && g.dies > p.now && (oldest < 0 || g.seq < p.seg.all[oldest].seq) {
-			oldest = i
-		}
+// Look is Peek for who only watches: it leaves an expired item where it is, and
+// says so.
+func (p *Partition) Look(hash uint64, key []byte, now int64) (it Item, found, expired bool) {
+	_, _, at, ok := p.index.find(hashPart(hash), key)
+	if !ok {
+		return Item{}, false, false
 	}
-	if oldest < 0 {
-		return 0
-	}
-	idle := int64(0)
-	p.EachIn(oldest, now, func(_ []byte, it Item, _ int) bool {
-		idle = max(0, p.now-it.Accessed)
-		return false
-	})
-	return idle
+	r := record(p.mem[at:])
+	return r.item(), true, r.expired(max(p.now, now))
 }
