@@ -133,6 +133,9 @@ func (v Verb) Lease() bool { return v >= VerbLG && v < verbCount }
 // Meta reports whether the verb is a meta command that has flags.
 func (v Verb) Meta() bool { return v >= VerbMG && v <= VerbMA }
 
+// Stores reports whether the verb is one of memcached's classic stores.
+func (v Verb) Stores() bool { return v >= VerbSet && v <= VerbCAS }
+
 // hasBlock reports whether a data block follows the verb's line.
 func (v Verb) hasBlock() bool {
 	switch v {

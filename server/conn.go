@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/leasecache/leasecache/protocol"
@@ -23,12 +24,18 @@ type conn struct {
 	nc      net.Conn
 	session *session
 	queue   *replies
+	id      uint64
 	stalled bool // a deadline for the rest of a request is set
 	counted int  // bytes of the buffer that are in the budget
+
+	// activity is when it was last given something to do, for stats conns: above
+	// zero while it is at work on it, below since it is done.
+	activity atomic.Int64
 }
 
 func (s *Server) newConn(nc net.Conn) *conn {
-	c := &conn{srv: s, nc: nc}
+	c := &conn{srv: s, nc: nc, id: s.stats.connIDs.Add(1)}
+	c.activity.Store(-s.clock.now())
 	held := max(maxHeld, s.cfg.MaxItem) // one value is never too much
 	c.queue = newReplies(nc, s.cfg.StallTimeout, held, &s.stats.bytesWritten, s.budget)
 	c.session = newSession(s, c.queue)
@@ -80,7 +87,10 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 	for {
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
-		n, state := c.session.feed(buf[used:], c.srv.clock.read())
+		at := c.srv.clock.read()
+		c.activity.Store(at.now)
+		n, state := c.session.feed(buf[used:], at)
+		c.activity.Store(-at.now)
 		used += n
 		if err := c.queue.flush(c.session.taken()); err != nil {
 			c.log(err)

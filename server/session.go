@@ -26,9 +26,10 @@ type session struct {
 	resume bool   // the last request is a get whose keys from next on are to be answered still, or a dump
 	next   int
 	dump   dump
-	length int // of that request
-	placed int // replies of this batch that have to wait
-	before int // requests of this batch before the one that is executed
+	length int  // of that request
+	placed int  // replies of this batch that have to wait
+	over   bool // the peer asked for the end of the server
+	before int  // requests of this batch before the one that is executed
 }
 
 type feedState uint8
@@ -117,6 +118,9 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 			if !s.execute(req) {
 				s.length = n
 				return used, feedFull
+			}
+			if s.over {
+				return used + n, feedClose
 			}
 		}
 		used += n
@@ -223,6 +227,16 @@ func (s *session) execute(req *protocol.Request) bool {
 		s.stats(req)
 	case protocol.VerbLRUCrawler:
 		return s.lruCrawler(req)
+	case protocol.VerbLRU:
+		s.lru(req)
+	case protocol.VerbSlabs:
+		s.slabs(req)
+	case protocol.VerbExtstore:
+		s.extstore(req)
+	case protocol.VerbCacheMemlimit:
+		s.memLimit(req)
+	case protocol.VerbShutdown:
+		s.shutdown(req)
 	case protocol.VerbMN:
 		s.out = append(s.out, protocol.LineMN...)
 		s.count(req.Verb, outcomeOK)
@@ -238,6 +252,9 @@ func (s *session) execute(req *protocol.Request) bool {
 // too large takes the old one with it.
 func (s *session) bad(req *protocol.Request) {
 	if req.Err.Cause != protocol.CauseLine {
+		if req.Verb.Stores() {
+			s.srv.prefixes.set(req.Key)
+		}
 		hash := shard.Hash(req.Key)
 		var err error
 		switch req.Verb {
@@ -254,7 +271,14 @@ func (s *session) bad(req *protocol.Request) {
 		}
 	}
 	s.out = protocol.AppendError(s.out, req.Err)
-	s.count(req.Verb, outcomeError)
+	switch req.Err.Cause {
+	case protocol.CauseChunk:
+		s.count(req.Verb, outcomeBroken)
+	case protocol.CauseTooLarge:
+		s.count(req.Verb, outcomeTooLarge)
+	default:
+		s.count(req.Verb, outcomeError)
+	}
 }
 
 // fail answers a request that could not be served. The owner's errors begin

@@ -9,6 +9,7 @@ type Stats struct {
 	Used  int64 // memory taken so far, index included; never above Limit
 	Limit int64 // Options.Bytes, or what Resize made of it
 	Index int64 // the part of Used that the index takes
+	Page  int64 // the unit in which memory is taken: a segment
 
 	Stored    uint64 // items put
 	Evictions uint64 // live items dropped for room
@@ -61,7 +62,7 @@ type published struct {
 // Stats adds up the partitions. It takes no lock: figures of one partition
 // may be one call apart from each other.
 func (c *Cache) Stats() Stats {
-	s := Stats{Limit: c.limit.Load()}
+	s := Stats{Limit: c.limit.Load(), Page: int64(c.layout.segment)}
 	last := int64(0)
 	for i := range c.published {
 		o := &c.published[i]
