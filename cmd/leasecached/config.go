@@ -23,6 +23,7 @@ type Config struct {
 	Admin          string // host:port
 	Cluster        string // host:port, or empty; not opened by this version
 	Insecure       bool
+	AllowShutdown  bool
 	MaxConnections int
 	StallTimeout   time.Duration
 	DrainTimeout   time.Duration

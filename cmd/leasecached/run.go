@@ -17,6 +17,7 @@ type node interface {
 	Stop(context.Context) error
 	Addr() string
 	AdminAddr() string
+	ShutdownAsked() <-chan struct{} // closed when a client asked for the end
 }
 
 // listenFunc opens the ports and serves nothing yet.
@@ -30,16 +31,17 @@ type ports struct {
 
 func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	clients, err := server.New(server.Config{
-		Listen:       cfg.Listen,
-		Memory:       cfg.Memory,
-		MaxItem:      cfg.MaxItemSize,
-		MaxConns:     cfg.MaxConnections,
-		StallTimeout: cfg.StallTimeout,
-		LeaseOnly:    cfg.LeaseOnly,
-		Loops:        cfg.loops(),
-		Version:      version(),
-		Keeper:       k,
-		Logger:       log,
+		Listen:        cfg.Listen,
+		Memory:        cfg.Memory,
+		MaxItem:       cfg.MaxItemSize,
+		MaxConns:      cfg.MaxConnections,
+		StallTimeout:  cfg.StallTimeout,
+		LeaseOnly:     cfg.LeaseOnly,
+		AllowShutdown: cfg.AllowShutdown,
+		Loops:         cfg.loops(),
+		Version:       version(),
+		Keeper:        k,
+		Logger:        log,
 	})
 	if err != nil {
 		return nil, err
@@ -80,3 +82,5 @@ func (p ports) Stop(ctx context.Context) error {
 
 func (p ports) Addr() string      { return p.clients.Addr().String() }
 func (p ports) AdminAddr() string { return p.admin.Addr().String() }
+
+func (p ports) ShutdownAsked() <-chan struct{} { return p.clients.ShutdownAsked() }

@@ -76,7 +76,7 @@ func TestEverySourceOfEverySetting(t *testing.T) {
 		"cluster":       "[::1]:7",
 		"drain-timeout": "7s", "memory": "7MiB", "max-item-size": "7KiB", "lease-only": "p:",
 		"threads": "7", "io": "goroutines", "log-level": "debug", "log-format": "json",
-		"ephemeral": "true", "volatile-intents": "true", "insecure": "true",
+		"ephemeral": "true", "volatile-intents": "true", "insecure": "true", "allow-shutdown": "true",
 	}
 	eachSetting(func(s *setting) {
 		example, ok := examples[s.name]
