@@ -17,7 +17,7 @@ func (t *Table) Sight(now int64, key []byte, it *Item) Sight {
 	switch {
 	case t.barred(t.settled(now, key), now):
 		return Hidden
-	case t.gone(now, it):
+	case t.over(now, it):
 		return Gone
 	case it.StaleUntil != 0:
 		return Hidden

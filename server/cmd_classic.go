@@ -39,6 +39,9 @@ func (s *session) get() bool {
 			s.fail(req, err)
 			return true
 		}
+		if req.Verb != protocol.VerbLeaseGet {
+			s.srv.prefixes.get(key, found)
+		}
 		if found {
 			s.count(req.Verb, outcomeHit)
 		} else {
@@ -84,6 +87,7 @@ func (s *session) answer(req *protocol.Request, line string, o outcome) {
 
 func (s *session) store(req *protocol.Request, mode lease.Mode) {
 	hash := shard.Hash(req.Key)
+	s.srv.prefixes.set(req.Key)
 	if s.srv.leaseOnly(req.Key) {
 		s.answer(req, protocol.LineNotStored, outcomeNotStored)
 		return
@@ -92,7 +96,7 @@ func (s *session) store(req *protocol.Request, mode lease.Mode) {
 	version, err := s.owner.Put(s.at.now, hash, req.Key, mode, it)
 	switch {
 	case errors.Is(err, memory.ErrTooLarge):
-		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeError)
+		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeTooLarge)
 	case err != nil:
 		s.fail(req, err)
 	case version == 0:
@@ -106,6 +110,7 @@ func (s *session) store(req *protocol.Request, mode lease.Mode) {
 const tooLarge = "object too large for cache"
 
 func (s *session) delete(req *protocol.Request) {
+	s.srv.prefixes.delete(req.Key)
 	found, err := s.owner.Delete(s.at.now, shard.Hash(req.Key), req.Key)
 	switch {
 	case err != nil:
@@ -142,6 +147,7 @@ func (s *session) admin(req *protocol.Request) {
 			s.fail(req, err)
 			return
 		}
+		s.srv.flushedAt.Store(at)
 	}
 	// verbosity has no effect: the log level is the operator's.
 	s.answer(req, protocol.LineOK, outcomeOK)

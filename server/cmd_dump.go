@@ -23,10 +23,9 @@ type dump struct {
 	epoch   int64 // turns our times into the wall clock's
 }
 
-// lruCrawler returns false if the reply goes on; the other commands to memcached's
-// crawler mean nothing here, where nothing crawls.
+// lruCrawler returns false if the reply goes on.
 func (s *session) lruCrawler(req *protocol.Request) bool {
-	if len(req.Args) == 2 {
+	if len(req.Args) == 2 && !s.srv.noCrawler.Load() {
 		switch what := req.Args[0]; {
 		case protocol.IsWord(what, "crawl"): // before metadump, as in memcached
 		case protocol.IsWord(what, "metadump"):
@@ -35,7 +34,7 @@ func (s *session) lruCrawler(req *protocol.Request) bool {
 			return s.startDump(req, "mgdump")
 		}
 	}
-	s.answer(req, "ERROR\r\n", outcomeError)
+	s.crawler(req)
 	return true
 }
 

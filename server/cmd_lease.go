@@ -155,7 +155,7 @@ func (s *session) leaseSet(req *protocol.Request) {
 	reason, err := s.owner.Fill(s.at.now, shard.Hash(req.Key), req.Key, token, it, req.FenceDone)
 	switch {
 	case errors.Is(err, memory.ErrTooLarge):
-		s.count(req.Verb, outcomeError)
+		s.count(req.Verb, outcomeTooLarge)
 		s.out = protocol.AppendServerError(s.out, tooLarge)
 	case err != nil:
 		s.fail(req, err)

@@ -48,7 +48,7 @@ func (s *session) leaseSetMcrouter(req *protocol.Request) {
 	reason, err := s.owner.Fill(s.at.now, shard.Hash(req.Key), req.Key, lease.Token(req.Token), it, false)
 	switch {
 	case errors.Is(err, memory.ErrTooLarge):
-		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeError)
+		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeTooLarge)
 	case err != nil:
 		s.fail(req, err)
 	case reason == lease.Stored:

@@ -21,7 +21,7 @@ type conn struct {
 
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{nc: nc, queue: newBlocking(nc, s.cfg.StallTimeout, s.mostHeld(), &s.stats.bytesWritten, s.budget)}
-	c.link.init(s, nc.RemoteAddr(), &c.queue.replies)
+	c.link.init(s, nc.RemoteAddr(), nc.LocalAddr(), &c.queue.replies)
 	return c
 }
 
@@ -79,7 +79,10 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 	for {
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
-		n, state := c.session.feed(buf[used:], c.srv.clock.read())
+		at := c.srv.clock.read()
+		c.activity.Store(at.now)
+		n, state := c.session.feed(buf[used:], at)
+		c.activity.Store(-at.now)
 		used += n
 		if err := c.queue.flush(c.session.taken()); err != nil {
 			c.log(err)

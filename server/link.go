@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"sync/atomic"
 
 	"github.com/leasecache/leasecache/protocol"
 )
@@ -15,6 +16,7 @@ type connection interface {
 	kill() // end at once
 	load() (open, held int)
 	watches() bool // it does nothing but watch; the server is locked
+	about() *link  // of which addr, local, activity and the session's number may be looked at
 }
 
 // link is what every transport has of a connection.
@@ -22,16 +24,25 @@ type link struct {
 	srv     *Server
 	addr    net.Addr
 	session *session
-	counted int    // bytes of its buffer that are in the budget
-	reason  string // why it ended, for those who watch
+	local   net.Addr
+	counted int // bytes of its buffer that are in the budget
+
+	// activity is when it was last given something to do, for stats conns: above
+	// zero while it is at work on it, below since it is done.
+	activity atomic.Int64
+
+	reason string // why it ended, for those who watch
 }
 
-func (c *link) init(s *Server, addr net.Addr, queue *replies) {
-	c.srv, c.addr, c.reason = s, addr, closedNormally
+func (c *link) init(s *Server, addr, local net.Addr, queue *replies) {
+	c.srv, c.addr, c.local, c.reason = s, addr, local, closedNormally
+	c.activity.Store(-s.clock.now())
 	c.session = newSession(s, queue)
 	c.session.closed = c.refused
 	c.session.number = s.numbers.Add(1)
 }
+
+func (c *link) about() *link { return c }
 
 const (
 	firstBuffer = 4 << 10  // of a connection that has sent nothing yet

@@ -42,10 +42,10 @@ var (
 // turn is how many batches of a connection are done before others have theirs.
 const turn = 4
 
-func newLoopConn(srv *Server, l *loop, fd int, addr net.Addr) *loopConn {
+func newLoopConn(srv *Server, l *loop, fd int, addr, local net.Addr) *loopConn {
 	c := &loopConn{loop: l, fd: fd}
 	c.queue = replies{outlet: c, maxHeld: srv.mostHeld(), budget: srv.budget}
-	c.link.init(srv, addr, &c.queue)
+	c.link.init(srv, addr, local, &c.queue)
 	return c
 }
 
@@ -149,7 +149,10 @@ func (c *loopConn) feed(data, buf []byte) {
 		c.session.out = c.loop.out[:0]
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
-		n, state := c.session.feed(data[used:], c.srv.clock.read())
+		at := c.srv.clock.read()
+		c.activity.Store(at.now)
+		n, state := c.session.feed(data[used:], at)
+		c.activity.Store(-at.now)
 		used += n
 		out := c.session.taken()
 		c.flush(out)

@@ -37,10 +37,13 @@ type Config struct {
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
 	Denied       Denied        // commands that clients may not use
-	Version      string        // of this program
-	Loops        int           // event loops for the connections; 0 gives each a goroutine
-	Keeper       *single.Keeper
-	Logger       *slog.Logger // [slog.Default()]
+
+	Loops         int  // event loops for the connections; 0 gives each a goroutine
+	AllowShutdown bool // clients may end the server: see ShutdownAsked
+
+	Version string // of this program
+	Keeper  *single.Keeper
+	Logger  *slog.Logger // [slog.Default()]
 
 	kept int64 // what connections may keep; tests take less [an eighth of Memory]
 }
@@ -88,6 +91,18 @@ type Server struct {
 	watchers  *watchers
 	numbers   atomic.Int64 // of connections
 
+	memory    atomic.Int64 // Config.Memory, or what cache_memlimit made of it
+	statsBase atomic.Pointer[tally]
+	resizing  sync.Mutex
+	resetting sync.Mutex
+	sizing    sync.Mutex // held by the one who goes through all items for their sizes
+	prefixes  prefixes
+	flushedAt atomic.Int64 // when the newest flush takes or took place; 0 is never
+	noCrawler atomic.Bool  // lru_crawler disable
+
+	shutdown chan struct{} // closed when a client may and does ask for the end
+	asked    sync.Once
+
 	dumping     atomic.Bool  // one dump at a time, as in memcached
 	floorWarned atomic.Int64 // when a rising tag floor was last logged
 
@@ -110,6 +125,7 @@ func New(cfg Config) (*Server, error) {
 	leaseShare := cfg.Memory / leaseShareOf
 	cache, err := memory.New(memory.Options{
 		Bytes:         cfg.Memory - leaseShare,
+		Reserve:       reserveTimes * cfg.Memory,
 		MaxItem:       cfg.MaxItem,
 		MaxPartitions: int(cfg.Keeper.Shards()), // a shard is in one of them
 	})
@@ -128,6 +144,7 @@ func New(cfg Config) (*Server, error) {
 		limits:    protocol.Limits{MaxBody: cfg.MaxItem, MaxIntent: cfg.Keeper.LongestIntent()},
 		cache:     cache,
 		listeners: listeners,
+		shutdown:  make(chan struct{}),
 		conns:     make(map[connection]struct{}),
 		budget:    newBudget(&cfg),
 	}
@@ -137,6 +154,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.started = s.clock.now()
+	s.memory.Store(cfg.Memory)
 	s.owner = owner.New(owner.Options{
 		Keeper: cfg.Keeper,
 		Cache:  cache,
@@ -352,6 +370,10 @@ func (s *Server) Stop(ctx context.Context) error {
 	// Last the memory: nobody can look at a value any more.
 	return errors.Join(err, s.cache.Close())
 }
+
+// ShutdownAsked is closed when a client has sent shutdown, if Config allows it.
+// The caller then stops the server.
+func (s *Server) ShutdownAsked() <-chan struct{} { return s.shutdown }
 
 // leaseOnly reports whether plain commands may not store the key.
 func (s *Server) leaseOnly(key []byte) bool {

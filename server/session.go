@@ -27,8 +27,9 @@ type session struct {
 	resume bool   // the last request is a get whose keys from next on are to be answered still, or a dump
 	next   int
 	dump   dump
-	placed int // replies of this batch that have to wait
-	before int // requests of this batch before the one that is executed
+	placed int  // replies of this batch that have to wait
+	over   bool // the peer asked for the end of the server
+	before int  // requests of this batch before the one that is executed
 
 	watcher *watcher // set when the connection has become one
 	seen    watched
@@ -127,7 +128,10 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 			if !s.run(req) {
 				return used, feedFull
 			}
-			if s.watcher != nil {
+			switch {
+			case s.over:
+				return used + n, feedClose
+			case s.watcher != nil:
 				return used + n, feedWatch
 			}
 		}
@@ -248,6 +252,16 @@ func (s *session) execute(req *protocol.Request) bool {
 		return s.lruCrawler(req)
 	case protocol.VerbWatch:
 		s.watch(req)
+	case protocol.VerbLRU:
+		s.lru(req)
+	case protocol.VerbSlabs:
+		s.slabs(req)
+	case protocol.VerbExtstore:
+		s.extstore(req)
+	case protocol.VerbCacheMemlimit:
+		s.memLimit(req)
+	case protocol.VerbShutdown:
+		s.shutdown(req)
 	case protocol.VerbMN:
 		s.out = append(s.out, protocol.LineMN...)
 		s.count(req.Verb, outcomeOK)
@@ -263,6 +277,9 @@ func (s *session) execute(req *protocol.Request) bool {
 // too large takes the old one with it.
 func (s *session) bad(req *protocol.Request) {
 	if req.Err.Cause != protocol.CauseLine {
+		if req.Verb.Stores() {
+			s.srv.prefixes.set(req.Key)
+		}
 		hash := shard.Hash(req.Key)
 		var err error
 		switch req.Verb {
@@ -279,7 +296,14 @@ func (s *session) bad(req *protocol.Request) {
 		}
 	}
 	s.out = protocol.AppendError(s.out, req.Err)
-	s.count(req.Verb, outcomeError)
+	switch req.Err.Cause {
+	case protocol.CauseChunk:
+		s.count(req.Verb, outcomeBroken)
+	case protocol.CauseTooLarge:
+		s.count(req.Verb, outcomeTooLarge)
+	default:
+		s.count(req.Verb, outcomeError)
+	}
 }
 
 // fail answers a request that could not be served. The owner's errors begin

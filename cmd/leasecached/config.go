@@ -29,6 +29,7 @@ type Config struct {
 	Cluster          string // host:port, or empty; not opened by this version
 	Insecure         bool
 	AuthFile         string // path, or empty
+	AllowShutdown    bool
 	MaxConnections   int
 	RequestsPerEvent int
 	IdleTimeout      time.Duration // 0: never

@@ -17,8 +17,9 @@ type node interface {
 	Serve() error // returns when Stop has been called, or when it fails
 	Stop(context.Context) error
 	Addr() string
-	AdminAddr() string // server.NoPort without one
-	Addrs() []net.Addr // all that clients can reach
+	AdminAddr() string              // server.NoPort without one
+	Addrs() []net.Addr              // all that clients can reach
+	ShutdownAsked() <-chan struct{} // closed when a client asked for the end
 }
 
 // listenFunc opens the ports and serves nothing yet.
@@ -32,20 +33,21 @@ type ports struct {
 
 func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	clients, err := server.New(server.Config{
-		Listen:       cfg.Listen,
-		MoreListen:   cfg.MoreListen,
-		UnixSocket:   cfg.UnixSocket,
-		UnixMode:     cfg.UnixMode,
-		Memory:       cfg.Memory,
-		MaxItem:      cfg.MaxItemSize,
-		MaxConns:     cfg.MaxConnections,
-		StallTimeout: cfg.StallTimeout,
-		LeaseOnly:    cfg.LeaseOnly,
-		Denied:       cfg.Denied,
-		Loops:        cfg.loops(),
-		Version:      version(),
-		Keeper:       k,
-		Logger:       log,
+		Listen:        cfg.Listen,
+		MoreListen:    cfg.MoreListen,
+		UnixSocket:    cfg.UnixSocket,
+		UnixMode:      cfg.UnixMode,
+		Memory:        cfg.Memory,
+		MaxItem:       cfg.MaxItemSize,
+		MaxConns:      cfg.MaxConnections,
+		StallTimeout:  cfg.StallTimeout,
+		LeaseOnly:     cfg.LeaseOnly,
+		AllowShutdown: cfg.AllowShutdown,
+		Denied:        cfg.Denied,
+		Loops:         cfg.loops(),
+		Version:       version(),
+		Keeper:        k,
+		Logger:        log,
 	})
 	if err != nil {
 		return nil, err
@@ -103,3 +105,5 @@ func (p ports) AdminAddr() string {
 	}
 	return p.admin.Addr().String()
 }
+
+func (p ports) ShutdownAsked() <-chan struct{} { return p.clients.ShutdownAsked() }

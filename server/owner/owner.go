@@ -36,6 +36,7 @@ func unavailable(format string, args ...any) error {
 // Owner serves all shards of its keeper.
 type Owner struct {
 	keeper  Keeper
+	cache   *memory.Cache
 	clock   func() int64
 	shards  []owned
 	buckets []bucket
@@ -80,6 +81,7 @@ type Options struct {
 func New(o Options) *Owner {
 	w := &Owner{
 		keeper:  o.Keeper,
+		cache:   o.Cache,
 		clock:   o.Clock,
 		reserve: reserve,
 		shards:  make([]owned, o.Keeper.Shards()),

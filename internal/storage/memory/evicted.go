@@ -15,7 +15,7 @@ func (c *Cache) OnEvict(f func(key []byte, it Item)) {
 
 // evict counts a record that is dropped for room, before it goes.
 func (p *Partition) evict(r record) {
-	p.evictions++
+	p.countEviction(r)
 	if f := p.onEvict.Load(); f != nil {
 		(*f)(r.key(), r.item())
 	}
