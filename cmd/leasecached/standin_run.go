@@ -101,7 +101,7 @@ func (s *standIn) config() (Config, error) {
 	cfg.MaxItemSize = int(s.maxItem)
 	// memcached takes values of up to half its memory.
 	cfg.Memory = max(s.memory, itemsInMemory*s.maxItem)
-	cfg.Denied = s.denied
+	cfg.Denied, cfg.AllowShutdown = s.denied, s.shutdown
 	cfg.UnixSocket, cfg.UnixMode, cfg.AuthFile = s.socket, s.mode, s.authFile
 	cfg.RequestsPerEvent, cfg.IdleTimeout = s.turn, time.Duration(s.idle)*time.Second
 	switch s.verbose {

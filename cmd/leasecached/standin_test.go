@@ -86,7 +86,7 @@ func TestStandInFlags(t *testing.T) {
 		"-F":                       func(_ *standIn, c Config) bool { return c.Denied.Flush && !c.Denied.Dump && !c.Denied.Watch },
 		"-X":                       func(_ *standIn, c Config) bool { return c.Denied.Dump && !c.Denied.Flush && !c.Denied.Watch },
 		"-W":                       func(_ *standIn, c Config) bool { return c.Denied.Watch && !c.Denied.Flush && !c.Denied.Dump },
-		"-A":                       func(s *standIn, _ Config) bool { return s.shutdown },
+		"-A":                       func(_ *standIn, c Config) bool { return c.AllowShutdown },
 		"-v":                       func(_ *standIn, c Config) bool { return c.LogLevel == slog.LevelInfo },
 		"--verbose=2":              func(_ *standIn, c Config) bool { return c.LogLevel == slog.LevelInfo },
 		"-du nobody -P /p":         func(s *standIn, _ Config) bool { return s.detach && s.user == "nobody" && s.pidFile == "/p" },
