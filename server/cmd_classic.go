@@ -24,6 +24,7 @@ func (s *session) get() bool {
 			return false
 		}
 		key := req.Keys[s.next]
+		s.look(key)
 		var found bool
 		var err error
 		switch req.Verb {
@@ -48,6 +49,7 @@ func (s *session) get() bool {
 		} else {
 			s.count(req.Verb, outcomeMiss)
 		}
+		s.tellRead(key)
 	}
 	s.out = append(s.out, protocol.LineEnd...)
 	return true
@@ -69,6 +71,7 @@ var _ owner.Viewer = (*viewer)(nil)
 
 func (v *viewer) View(it *lease.Item) {
 	s := v.session
+	s.seen.shown = len(it.Value)
 	if v.cas {
 		s.out = protocol.AppendValueCAS(s.out, v.key, it.Flags, it.Value, it.Shown())
 	} else {

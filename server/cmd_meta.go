@@ -50,6 +50,9 @@ type metaViewer struct {
 
 func (v *metaViewer) ViewMeta(m *lease.MetaView) {
 	s, req, it := v.session, v.req, &m.Item
+	if !m.Stub || !m.Won {
+		s.seen.shown = len(it.Value)
+	}
 	expires := it.Expires
 	if req.HasTTL && req.Echo.Before('T', 't') {
 		expires = m.Expires

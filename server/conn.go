@@ -20,13 +20,14 @@ const (
 // feeds its session, and has the replies written. What the bytes mean is the
 // session's affair.
 type conn struct {
-	srv     *Server
-	nc      net.Conn
-	session *session
-	queue   *replies
-	id      uint64
-	stalled bool // a deadline for the rest of a request is set
-	counted int  // bytes of the buffer that are in the budget
+	srv      *Server
+	nc       net.Conn
+	session  *session
+	queue    *replies
+	stalled  bool   // a deadline for the rest of a request is set
+	counted  int    // bytes of the buffer that are in the budget
+	reason   string // why it ended, for those who watch
+	watching bool   // it does nothing else; guarded by the server's lock
 
 	// activity is when it was last given something to do, for stats conns: above
 	// zero while it is at work on it, below since it is done.
@@ -34,12 +35,13 @@ type conn struct {
 }
 
 func (s *Server) newConn(nc net.Conn) *conn {
-	c := &conn{srv: s, nc: nc, id: s.stats.connIDs.Add(1)}
+	c := &conn{srv: s, nc: nc, reason: closedNormally}
 	c.activity.Store(-s.clock.now())
 	held := max(maxHeld, s.cfg.MaxItem) // one value is never too much
 	c.queue = newReplies(nc, s.cfg.StallTimeout, held, &s.stats.bytesWritten, s.budget)
 	c.session = newSession(s, c.queue)
 	c.session.closed = c.refused
+	c.session.number = s.numbers.Add(1)
 	return c
 }
 
@@ -59,7 +61,12 @@ func (c *conn) serve() {
 		if n > 0 {
 			used, state := c.feed(buf[:have])
 			have = copy(buf, buf[used:have])
-			if state == feedClose {
+			switch state {
+			case feedClose:
+				return
+			case feedWatch:
+				have = 0
+				c.watch()
 				return
 			}
 		}
@@ -98,6 +105,7 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 		}
 		open, held := c.queue.load()
 		if open > maxOpen || held > 2*c.queue.maxHeld {
+			c.reason = closedByError
 			c.srv.log.Warn("connection closed: too many replies wait on it",
 				"peer", c.nc.RemoteAddr(), "waiting", open, "bytes", held)
 			return used, feedClose
@@ -169,6 +177,7 @@ func (c *conn) log(err error) {
 	if c.srv.ctx.Err() != nil {
 		return // it was the server that ended it
 	}
+	c.reason = closedByError
 	level := slog.LevelDebug
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
@@ -180,6 +189,7 @@ func (c *conn) log(err error) {
 
 // crowded logs why a connection is closed that asks for more than there is.
 func (c *conn) crowded(args ...any) {
+	c.reason = closedByError
 	c.srv.stats.crowded.Add(1)
 	c.srv.log.Warn("connection closed: all connections together keep too much, for peers that do not read or requests that are not whole",
 		append([]any{"peer", c.nc.RemoteAddr(), "limit", c.srv.budget.limit}, args...)...)
@@ -193,12 +203,14 @@ func (c *conn) end(rest []byte) {
 	c.session.hungUp(rest, c.srv.clock.read())
 	c.queue.finish(lastWords)
 	c.srv.budget.add(-c.counted)
+	c.tellClosed()
 	_ = c.nc.Close() // an error here is the peer's: there is nobody to tell
 	c.srv.forget(c)
 }
 
 // refused logs why a peer that speaks something else is closed.
 func (c *conn) refused(reason protocol.CloseReason) {
+	c.reason = closedByError
 	switch reason {
 	case protocol.CloseBinary:
 		c.srv.log.Warn("connection closed: the client speaks memcached's binary protocol; switch it to the text (ascii) or meta protocol",

@@ -192,6 +192,17 @@ func (q *replies) send(b []byte) error {
 	return nil
 }
 
+// idle waits until nothing is being written, and returns what failed. Nothing is
+// left then if nothing was reserved.
+func (q *replies) idle() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.writing {
+		q.drained.Wait()
+	}
+	return q.err
+}
+
 // failed returns why replies could not be written, or nil.
 func (q *replies) failed() error {
 	q.mu.Lock()

@@ -76,6 +76,8 @@ type Server struct {
 	listener net.Listener
 	stats    counters
 	budget   *budget
+	watchers *watchers
+	numbers  atomic.Int64 // of connections
 
 	memory    atomic.Int64 // Config.Memory, or what cache_memlimit made of it
 	statsBase atomic.Pointer[tally]
@@ -134,6 +136,7 @@ func New(cfg Config) (*Server, error) {
 		conns:    make(map[*conn]struct{}),
 		budget:   newBudget(&cfg),
 	}
+	s.watchers = newWatchers(s.budget, s.watchChanged)
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
 	}
@@ -236,6 +239,7 @@ func (s *Server) admit(nc net.Conn) {
 	s.serving.Add(1)
 	s.mu.Unlock()
 	s.stats.accepted.Add(1)
+	c.tellNew()
 	go func() {
 		defer s.serving.Done()
 		c.serve()
@@ -245,6 +249,7 @@ func (s *Server) admit(nc net.Conn) {
 func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
+	s.endWatch()
 	s.mu.Unlock()
 }
 
@@ -271,6 +276,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	for c := range s.conns {
 		_ = c.nc.SetReadDeadline(time.Now())
 	}
+	s.endWatch()
 	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() { s.serving.Wait(); close(done) }()

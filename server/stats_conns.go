@@ -31,30 +31,39 @@ func (s *session) statsConns() {
 		if at < 0 {
 			at, state = -at, "conn_read"
 		}
-		s.connStat(c.id, "addr", address(c.nc.RemoteAddr()))
-		s.connStat(c.id, "listen_addr", address(c.nc.LocalAddr()))
-		s.connStat(c.id, "state", state)
-		if open, _ := c.queue.load(); open > 0 {
-			s.connStat(c.id, "resps_waiting", strconv.Itoa(open))
+		if c.watches {
+			state = "conn_watch"
 		}
-		s.connStat(c.id, "secs_since_last_cmd", strconv.FormatInt(max(0, now-at)/second, 10))
+		s.connStat(c.session.number, "addr", address(c.nc.RemoteAddr()))
+		s.connStat(c.session.number, "listen_addr", address(c.nc.LocalAddr()))
+		s.connStat(c.session.number, "state", state)
+		if open, _ := c.queue.load(); open > 0 {
+			s.connStat(c.session.number, "resps_waiting", strconv.Itoa(open))
+		}
+		s.connStat(c.session.number, "secs_since_last_cmd", strconv.FormatInt(max(0, now-at)/second, 10))
 	}
 }
 
-func (s *session) connStat(id uint64, name, value string) {
-	s.out = protocol.AppendStat(s.out, strconv.FormatUint(id, 10)+":"+name, value)
+func (s *session) connStat(id int64, name, value string) {
+	s.out = protocol.AppendStat(s.out, strconv.FormatInt(id, 10)+":"+name, value)
+}
+
+// listedConn is a connection with what the server's lock guards of it.
+type listedConn struct {
+	*conn
+	watches bool
 }
 
 // sortedConns are the connections there are, oldest first. Their lock is held
 // only to copy their list.
-func (srv *Server) sortedConns() []*conn {
+func (srv *Server) sortedConns() []listedConn {
 	srv.mu.Lock()
-	conns := make([]*conn, 0, len(srv.conns))
+	conns := make([]listedConn, 0, len(srv.conns))
 	for c := range srv.conns {
-		conns = append(conns, c)
+		conns = append(conns, listedConn{c, c.watching})
 	}
 	srv.mu.Unlock()
-	slices.SortFunc(conns, func(a, b *conn) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(conns, func(a, b listedConn) int { return cmp.Compare(a.session.number, b.session.number) })
 	return conns
 }
 
