@@ -33,13 +33,12 @@ type Config struct {
 	MaxConns     int           // client connections at most [1024]
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
+	Version      string        // of this program
+	Keeper       *single.Keeper
+	Logger       *slog.Logger // [slog.Default()]
 
 	Loops         int  // event loops for the connections; 0 gives each a goroutine
 	AllowShutdown bool // clients may end the server: see ShutdownAsked
-
-	Version string // of this program
-	Keeper  *single.Keeper
-	Logger  *slog.Logger // [slog.Default()]
 
 	kept int64 // what connections may keep; tests take less [an eighth of Memory]
 }

@@ -214,9 +214,11 @@ func TestCachedumpIsBounded(t *testing.T) {
 
 func TestStatsConns(t *testing.T) {
 	s := start(t, nil)
-	a, b := dial(t, s), dial(t, s)
+	a, b, w := dial(t, s), dial(t, s), dial(t, s)
 	b.send("mn\n")
 	b.expect("MN")
+	w.send("watch evictions\n")
+	w.expect("OK")
 	a.send("stats conns\n")
 	lines := map[string]string{}
 	for line := a.line(); line != "END"; line = a.line() {
@@ -233,6 +235,7 @@ func TestStatsConns(t *testing.T) {
 	}
 	require.Equal(t, "conn_parse_cmd", lines["1:state"])
 	require.Equal(t, "conn_read", lines["2:state"])
+	require.Equal(t, "conn_watch", lines["3:state"])
 }
 
 // Many connections do not make one reply of any length.
