@@ -23,6 +23,7 @@ type loopConn struct {
 	sent   int          // of unsent
 	kept   atomic.Int64 // len(unsent), for who asks
 	begun  bool
+	waits  bool   // replies may wait for others
 	armed  uint32 // what epoll watches for
 
 	deadline int64 // when it has stalled for too long; 0 is never
@@ -163,7 +164,7 @@ func (c *loopConn) feed(data, buf []byte) {
 		if c.closed {
 			return
 		}
-		if state == feedClose || c.tooMuch(c.load()) {
+		if state == feedClose || (c.waits || len(c.unsent) > 0) && c.tooMuch(c.load()) {
 			c.keep(buf, data[used:])
 			c.end()
 			return
@@ -266,17 +267,23 @@ func (c *loopConn) flush(batch []byte) {
 	if c.closed {
 		return
 	}
-	c.queue.mu.Lock()
-	if c.queue.first != nil {
-		c.queue.append(batch)
-		batch = nil
+	if c.session.placed > 0 {
+		c.waits = true
 	}
-	ready := c.queue.ready
-	c.queue.ready, c.queue.writing = nil, false
-	c.queue.mu.Unlock()
-	if len(ready) > 0 {
-		c.send(ready)
-		c.srv.budget.add(-len(ready))
+	if c.waits { // else nobody else has the replies in hand
+		c.queue.mu.Lock()
+		if c.queue.first != nil {
+			c.queue.append(batch)
+			batch = nil
+		}
+		ready := c.queue.ready
+		c.queue.ready, c.queue.writing = nil, false
+		c.waits = c.queue.first != nil
+		c.queue.mu.Unlock()
+		if len(ready) > 0 {
+			c.send(ready)
+			c.srv.budget.add(-len(ready))
+		}
 	}
 	if len(batch) > 0 {
 		c.send(batch)

@@ -31,6 +31,8 @@ type session struct {
 	over   bool // the peer asked for the end of the server
 	before int  // requests of this batch before the one that is executed
 
+	same   same
+
 	watcher *watcher // set when the connection has become one
 	seen    watched
 }
@@ -92,6 +94,12 @@ func (s *session) taken() []byte {
 // feed executes the requests that buf holds whole, in order, and returns how
 // many bytes it has done with.
 func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
+	used, state = s.requests(buf, at)
+	s.tally()
+	return used, state
+}
+
+func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 	s.at, s.placed = at, 0
 	s.seen.kinds = s.srv.watchers.wanted()
 	if s.resume {
