@@ -46,6 +46,9 @@ func (srv *Server) eachStat(at reading, number func(string, int64), text func(st
 	number("curr_connections", int64(srv.connections()))
 	count("total_connections", c.accepted.Load())
 	count("rejected_connections", c.rejected.Load())
+	if srv.cfg.IdleTimeout > 0 { // as in memcached
+		count("idle_kicks", c.idleKicks.Load())
+	}
 	count("cmd_get", hits+misses)
 	count("cmd_set", sets)
 	count("cmd_flush", c.all(protocol.VerbFlushAll))

@@ -110,6 +110,12 @@ func (c *link) log(err error) {
 	c.srv.log.Log(c.srv.ctx, level, "connection ended", "peer", c.addr, "error", err)
 }
 
+// kicked notes that a connection is closed because it is idle.
+func (c *link) kicked() {
+	c.srv.stats.idleKicks.Add(1)
+	c.srv.log.Debug("connection closed: it was idle", "peer", c.addr)
+}
+
 // crowded logs why a connection is closed that asks for more than there is.
 func (c *link) crowded(args ...any) {
 	c.srv.stats.crowded.Add(1)

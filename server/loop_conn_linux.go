@@ -27,6 +27,7 @@ type loopConn struct {
 	armed  uint32 // what epoll watches for
 
 	deadline int64 // when it has stalled for too long; 0 is never
+	last     int64 // when it last asked for something, or got a reply that had to wait
 	ending   bool  // sends no more requests
 	closed   bool
 
@@ -73,6 +74,7 @@ func (c *loopConn) wasPosted() {
 		c.end()
 	default:
 		c.flush(nil)
+		c.last = c.srv.clock.now()
 		c.watch()
 	}
 }
@@ -84,7 +86,7 @@ func (c *loopConn) begin() {
 		l.conns = append(l.conns, nil)
 	}
 	l.conns[c.fd] = c
-	c.begun, c.armed = true, unix.EPOLLIN
+	c.begun, c.armed, c.last = true, unix.EPOLLIN, c.srv.clock.now()
 	err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, c.fd, &unix.EpollEvent{Events: c.armed, Fd: int32(c.fd)})
 	if err != nil {
 		c.log(os.NewSyscallError("epoll_ctl", err))
@@ -149,7 +151,9 @@ func (c *loopConn) feed(data, buf []byte) {
 		c.session.out = c.loop.out[:0]
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
-		n, state := c.session.feed(data[used:], c.srv.clock.read())
+		at := c.srv.clock.read()
+		c.last = at.now
+		n, state := c.session.feed(data[used:], at)
 		used += n
 		out := c.session.taken()
 		c.flush(out)
@@ -315,6 +319,7 @@ func (c *loopConn) writable() {
 		c.srv.budget.add(-len(c.unsent))
 		c.unsent, c.sent = nil, 0
 		c.kept.Store(0)
+		c.last = c.srv.clock.now()
 		c.flush(nil)
 		c.resume()
 	}
@@ -362,6 +367,16 @@ func (c *loopConn) finish() {
 		return
 	}
 	c.watch()
+}
+
+// idle closes a connection that asks for nothing and waits for nothing.
+func (c *loopConn) idle(now int64) {
+	if c.more || c.queue.waits() {
+		c.last = now
+		return
+	}
+	c.kicked()
+	c.end()
 }
 
 func (c *loopConn) timedOut() {

@@ -34,6 +34,7 @@ type Config struct {
 	MaxItem      int           // largest value in bytes [1 MiB]
 	MaxConns     int           // client connections at most [1024]
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
+	IdleTimeout  time.Duration // how long a peer may ask for nothing; 0 is for ever
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
 	Version      string        // of this program
 	Loops        int           // event loops for the connections; 0 gives each a goroutine

@@ -28,6 +28,7 @@ type Snapshot struct {
 	Accepted  uint64
 	Rejected  uint64 // over MaxConns
 	Stalled   uint64 // closed in the middle of a request
+	Idle      uint64 // closed because they asked for nothing
 	Crowded   uint64 // closed because all of them kept too much
 	Foreign   map[string]uint64
 	BytesRead uint64
@@ -46,6 +47,7 @@ func (s *Server) Snapshot() Snapshot {
 		Accepted:  c.accepted.Load(),
 		Rejected:  c.rejected.Load(),
 		Stalled:   c.stalled.Load(),
+		Idle:      c.idleKicks.Load(),
 		Crowded:   c.crowded.Load(),
 		Foreign:   make(map[string]uint64),
 		BytesRead: c.bytesRead.Load(),

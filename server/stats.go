@@ -43,6 +43,7 @@ type counters struct {
 	rejected      atomic.Uint64 // over the limit of connections
 	stalled       atomic.Uint64 // closed in the middle of a request
 	crowded       atomic.Uint64 // closed because connections kept too much
+	idleKicks     atomic.Uint64 // closed because they asked for nothing
 	yields        atomic.Uint64 // times that a connection with more requests let others go first
 	closedAsOther [4]atomic.Uint64
 }

@@ -37,6 +37,7 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		MaxItem:      cfg.MaxItemSize,
 		MaxConns:     cfg.MaxConnections,
 		StallTimeout: cfg.StallTimeout,
+		IdleTimeout:  cfg.IdleTimeout,
 		LeaseOnly:    cfg.LeaseOnly,
 		Loops:        cfg.loops(),
 		Version:      version(),

@@ -95,6 +95,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	count(accepted, s.Accepted)
 	count(closed, s.Rejected, "too many")
 	count(closed, s.Stalled, "stalled")
+	count(closed, s.Idle, "idle")
 	count(closed, s.Crowded, "memory")
 	for reason, n := range s.Foreign {
 		count(closed, n, reason)
