@@ -59,6 +59,8 @@ func (srv *Server) eachStat(at reading, number func(string, int64), text func(st
 	count("delete_misses", c.of(protocol.VerbDelete, outcomeMiss))
 	count("touch_hits", c.of(protocol.VerbTouch, outcomeHit))
 	count("touch_misses", c.of(protocol.VerbTouch, outcomeMiss))
+	count("auth_cmds", c.authCmds.Load())
+	count("auth_errors", c.authFails.Load())
 	count("bytes_read", c.bytesRead.Load())
 	count("bytes_written", c.bytesWritten.Load())
 	number("limit_maxbytes", srv.cfg.Memory)

@@ -36,6 +36,7 @@ type Config struct {
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
 	IdleTimeout  time.Duration // how long a peer may ask for nothing; 0 is for ever
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
+	AuthFile     string        // of memcached's ASCII authentication; without it everybody may come in
 	Version      string        // of this program
 	Loops        int           // event loops for the connections; 0 gives each a goroutine
 	Keeper       *single.Keeper
@@ -84,6 +85,8 @@ type Server struct {
 	transport *transport
 	stats     counters
 	budget    *budget
+	users     *users // nil if everybody may come in
+	logs      [logKinds]logLimit
 
 	floorWarned atomic.Int64 // when a rising tag floor was last logged
 
@@ -103,6 +106,10 @@ type Server struct {
 // the caller closes that after Stop.
 func New(cfg Config) (*Server, error) {
 	cfg.fill()
+	users, err := loadUsers(cfg.AuthFile, cfg.Logger)
+	if err != nil {
+		return nil, err
+	}
 	leaseShare := cfg.Memory / leaseShareOf
 	cache, err := memory.New(memory.Options{
 		Bytes:         cfg.Memory - leaseShare,
@@ -126,6 +133,7 @@ func New(cfg Config) (*Server, error) {
 		listeners: listeners,
 		conns:     make(map[connection]struct{}),
 		budget:    newBudget(&cfg),
+		users:     users,
 	}
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))

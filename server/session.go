@@ -16,6 +16,7 @@ type session struct {
 	parser protocol.Parser
 	queue  *replies
 	closed func(protocol.CloseReason)
+	login  *protocol.Login // until the peer is known; nil then, or if everybody may come in
 
 	out    []byte  // replies of this batch that nothing has to wait for
 	at     reading // of this batch
@@ -53,11 +54,19 @@ func newSession(srv *Server, queue *replies) *session {
 	s := &session{srv: srv, owner: srv.owner, queue: queue}
 	s.parser.Limits = srv.limits
 	s.reader.session = s
+	if srv.users != nil {
+		s.login = new(protocol.Login)
+	}
 	return s
 }
 
 // want is how many more bytes are useful to read.
-func (s *session) want() int { return s.parser.Want() }
+func (s *session) want() int {
+	if s.login != nil {
+		return s.login.Want()
+	}
+	return s.parser.Want()
+}
 
 // rest lets go of the last request: a connection may stay as it is for hours.
 func (s *session) rest() {
@@ -93,6 +102,11 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 		}
 		used = n
 	}
+	if s.login != nil {
+		if used, state = s.logIn(buf); s.login != nil {
+			return used, state
+		}
+	}
 	for {
 		n, status := s.parser.Next(buf[used:])
 		req := s.parser.Request()
@@ -100,10 +114,7 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 		case protocol.NeedMore:
 			return used + n, feedMore
 		case protocol.Close:
-			s.srv.stats.refused(s.parser.Reason())
-			if s.closed != nil {
-				s.closed(s.parser.Reason())
-			}
+			s.refuse(s.parser.Reason())
 			return used + n, feedClose
 		case protocol.Bad:
 			s.bad(req)
@@ -123,9 +134,20 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	}
 }
 
+// refuse notes that the connection is closed for what its peer speaks.
+func (s *session) refuse(why protocol.CloseReason) {
+	s.srv.stats.refused(why)
+	if s.closed != nil {
+		s.closed(why)
+	}
+}
+
 // hungUp does what is left to do when the peer went away: rest is what feed did
 // not use. A fill that was cut off is a broken one, and ends its lease.
 func (s *session) hungUp(rest []byte, at reading) {
+	if s.login != nil {
+		return
+	}
 	req, ok := s.parser.Unfinished(rest)
 	if ok && req.Verb == protocol.VerbLS {
 		// An error is the owner's that stops: its leases end anyway.

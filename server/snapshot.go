@@ -31,6 +31,8 @@ type Snapshot struct {
 	Idle      uint64 // closed because they asked for nothing
 	Crowded   uint64 // closed because all of them kept too much
 	Foreign   map[string]uint64
+	Logins    uint64 // tried
+	BadLogins uint64 // of those
 	BytesRead uint64
 	BytesSent uint64
 	Uptime    time.Duration
@@ -50,6 +52,8 @@ func (s *Server) Snapshot() Snapshot {
 		Idle:      c.idleKicks.Load(),
 		Crowded:   c.crowded.Load(),
 		Foreign:   make(map[string]uint64),
+		Logins:    c.authCmds.Load(),
+		BadLogins: c.authFails.Load(),
 		BytesRead: c.bytesRead.Load(),
 		BytesSent: c.bytesWritten.Load(),
 		Uptime:    time.Duration(s.clock.now() - s.started),

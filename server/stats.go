@@ -45,7 +45,9 @@ type counters struct {
 	crowded       atomic.Uint64 // closed because connections kept too much
 	idleKicks     atomic.Uint64 // closed because they asked for nothing
 	yields        atomic.Uint64 // times that a connection with more requests let others go first
-	closedAsOther [4]atomic.Uint64
+	closedAsOther [protocol.CloseReasons]atomic.Uint64
+	authCmds      atomic.Uint64
+	authFails     atomic.Uint64
 }
 
 func (c *counters) add(v protocol.Verb, o outcome) { c.commands[v][o].Add(1) }

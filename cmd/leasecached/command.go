@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime"
 
 	"github.com/spf13/pflag"
@@ -25,6 +26,8 @@ type Command struct {
 	log            *slog.Logger
 	listen         listenFunc
 
+	hangup chan os.Signal // SIGHUP: read again what may change
+
 	ready  chan struct{}
 	keeper *single.Keeper
 	node   node
@@ -39,6 +42,7 @@ func NewCommand(environ []string, stdout, stderr io.Writer, listen listenFunc) *
 		environ: environ, stdout: stdout, stderr: stderr,
 		log:    slog.New(slog.DiscardHandler),
 		listen: listen,
+		hangup: make(chan os.Signal, 1),
 		ready:  make(chan struct{}),
 	}
 }
@@ -116,15 +120,21 @@ func (c *Command) Run(ctx context.Context) (err error) {
 		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", version())
 	close(c.ready)
 
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-c.served:
-		c.served <- nil // for Close
-		if err == nil {
-			err = errors.New("the server ended by itself")
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-c.served:
+			c.served <- nil // for Close
+			if err == nil {
+				err = errors.New("the server ended by itself")
+			}
+			return err
+		case <-c.hangup:
+			if err := c.node.Reload(); err != nil {
+				c.log.Error("not read again, what was read before counts", "error", err)
+			}
 		}
-		return err
 	}
 }
 

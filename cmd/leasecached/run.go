@@ -15,6 +15,7 @@ import (
 type node interface {
 	Serve() error // returns when Stop has been called, or when it fails
 	Stop(context.Context) error
+	Reload() error // reads again what may change while it serves
 	Addr() string
 	AdminAddr() string
 }
@@ -39,6 +40,7 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		StallTimeout: cfg.StallTimeout,
 		IdleTimeout:  cfg.IdleTimeout,
 		LeaseOnly:    cfg.LeaseOnly,
+		AuthFile:     cfg.AuthFile,
 		Loops:        cfg.loops(),
 		Version:      version(),
 		Keeper:       k,
@@ -80,6 +82,8 @@ func (p ports) Serve() error {
 func (p ports) Stop(ctx context.Context) error {
 	return errors.Join(p.clients.Stop(ctx), p.admin.Stop(ctx))
 }
+
+func (p ports) Reload() error { return p.clients.ReloadUsers() }
 
 func (p ports) Addr() string      { return p.clients.Addr().String() }
 func (p ports) AdminAddr() string { return p.admin.Addr().String() }

@@ -37,6 +37,7 @@ var (
 	connsMax    = desc("connections_max", "Client connections at most.")
 	accepted    = desc("connections_accepted_total", "Client connections accepted.")
 	closed      = desc("connections_closed_total", "Client connections closed by the server, by reason.", "reason")
+	logins      = desc("logins_total", "Attempts of clients to log in, by what they came to.", "outcome")
 	bytes       = desc("client_bytes_total", "Bytes of client connections, by direction.", "direction")
 	ready       = desc("ready", "Whether this node may serve.")
 	info        = desc("info", "What runs here.", "node", "cluster", "version")
@@ -100,6 +101,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	for reason, n := range s.Foreign {
 		count(closed, n, reason)
 	}
+	count(logins, s.Logins-min(s.Logins, s.BadLogins), "ok")
+	count(logins, s.BadLogins, "error")
 	count(bytes, s.BytesRead, "read")
 	count(bytes, s.BytesSent, "written")
 	up := int64(0)
