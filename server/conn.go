@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"time"
 )
 
@@ -98,8 +99,12 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 		if c.tooMuch(c.load()) {
 			return used, feedClose
 		}
-		if state != feedFull {
+		switch state {
+		case feedMore, feedClose:
 			return used, state
+		case feedTurn:
+			c.srv.stats.yields.Add(1)
+			runtime.Gosched()
 		}
 	}
 }

@@ -57,7 +57,9 @@ func TestForeignClientsAreLoggedOnce(t *testing.T) {
 	require.Contains(t, text, "switch it to the text (ascii) or meta protocol")
 	require.Contains(t, text, "admin port (--admin)")
 
+	s.logs[logBinary].mu.Lock()
 	s.logs[logBinary].next = 0 // a minute later
+	s.logs[logBinary].mu.Unlock()
 	p := dial(t, s)
 	p.send("\x80\x01")
 	p.closed()

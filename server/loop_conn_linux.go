@@ -172,7 +172,7 @@ func (c *loopConn) feed(data, buf []byte) {
 		if state == feedMore {
 			break
 		}
-		if len(c.unsent) > 0 || round == turn {
+		if len(c.unsent) > 0 || state == feedTurn || round == turn {
 			c.more = true
 			if len(c.unsent) == 0 {
 				c.srv.stats.yields.Add(1)

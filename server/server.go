@@ -35,6 +35,7 @@ type Config struct {
 	MaxConns     int           // client connections at most [1024]
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
 	IdleTimeout  time.Duration // how long a peer may ask for nothing; 0 is for ever
+	Turn         int           // requests of a connection that are done before others have their turn [1000]
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
 	AuthFile     string        // of memcached's ASCII authentication; without it everybody may come in
 	Version      string        // of this program
@@ -63,6 +64,9 @@ func (c *Config) fill() {
 	}
 	if c.StallTimeout == 0 {
 		c.StallTimeout = 30 * time.Second
+	}
+	if c.Turn == 0 {
+		c.Turn = 1000
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -34,6 +34,7 @@ type feedState uint8
 const (
 	feedMore  feedState = iota // the rest is no whole request
 	feedFull                   // write what there is, then feed the rest again
+	feedTurn                   // the same, but others have their turn first
 	feedClose                  // write what there is, then close
 )
 
@@ -107,7 +108,10 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 			return used, state
 		}
 	}
-	for {
+	for left := s.srv.cfg.Turn; ; left-- {
+		if left == 0 && used < len(buf) {
+			return used, feedTurn
+		}
 		n, status := s.parser.Next(buf[used:])
 		req := s.parser.Request()
 		switch status {

@@ -39,6 +39,7 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		MaxConns:     cfg.MaxConnections,
 		StallTimeout: cfg.StallTimeout,
 		IdleTimeout:  cfg.IdleTimeout,
+		Turn:         cfg.RequestsPerEvent,
 		LeaseOnly:    cfg.LeaseOnly,
 		AuthFile:     cfg.AuthFile,
 		Loops:        cfg.loops(),
