@@ -103,6 +103,17 @@ func (q *blocking) send(b []byte) error {
 	return nil
 }
 
+// idle waits until nothing is being written, and returns what failed. Nothing is
+// left then if nothing was reserved.
+func (q *blocking) idle() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.writing {
+		q.drained.Wait()
+	}
+	return q.err
+}
+
 // finish ends the queue once the peer sends no more: who waits for another's
 // fill hung up and gets no lease; what is being worked on gets a little time;
 // then everything that is ready is written.

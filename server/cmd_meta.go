@@ -34,6 +34,8 @@ func (s *session) metaGet(req *protocol.Request) {
 	switch {
 	case err != nil:
 		s.fail(req, err)
+	case found && req.HasTTL:
+		s.count(req.Verb, outcomeTouched)
 	case found:
 		s.count(req.Verb, outcomeHit)
 	default:
@@ -64,6 +66,9 @@ type metaViewer struct {
 
 func (v *metaViewer) ViewMeta(m *lease.MetaView) {
 	s, req, it := v.session, v.req, &m.Item
+	if !m.Stub || !m.Won {
+		s.seen.shown = len(it.Value)
+	}
 	expires := it.Expires
 	if i := bytes.IndexByte(req.Echo.Flags, 't'); i >= 0 {
 		created := m.Stub && m.Won
@@ -117,6 +122,7 @@ func (s *session) metaSet(req *protocol.Request) {
 		size = s.editor.size
 	}
 	s.countEdit(req)
+	s.countCompare(req)
 	s.out = protocol.AppendMetaStored(s.out, &req.Echo, metaOutcome(s.editor.result), size, shown)
 }
 
@@ -140,6 +146,7 @@ func (s *session) metaCount(req *protocol.Request) {
 		}
 	}
 	s.countEdit(req)
+	s.countMeta(req)
 	switch s.editor.result {
 	case editNonNumeric:
 		s.out = protocol.AppendClientError(s.out, protocol.TextNonNumeric)
@@ -183,17 +190,4 @@ func metaOutcome(r editResult) protocol.MetaOutcome {
 		return protocol.MetaNotFound
 	}
 	return protocol.MetaNotStored
-}
-
-func (s *session) countEdit(req *protocol.Request) {
-	switch s.editor.result {
-	case editStored:
-		s.count(req.Verb, outcomeStored)
-	case editNotFound:
-		s.count(req.Verb, outcomeMiss)
-	case editNonNumeric:
-		s.count(req.Verb, outcomeError)
-	default:
-		s.count(req.Verb, outcomeNotStored)
-	}
 }

@@ -18,6 +18,8 @@ type conn struct {
 	queue *blocking
 	bound boundary // of the read to come
 	quiet int      // idle parts that passed since something came
+	// It does nothing but watch; guarded by the server's lock.
+	watching bool
 }
 
 // boundary is what the deadline of a read stands for.
@@ -31,13 +33,14 @@ const (
 
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{nc: nc, queue: newBlocking(nc, s.cfg.StallTimeout, s.mostHeld(), &s.stats.bytesWritten, s.budget)}
-	c.link.init(s, nc.RemoteAddr(), &c.queue.replies)
+	c.link.init(s, nc.RemoteAddr(), nc.LocalAddr(), &c.queue.replies)
 	return c
 }
 
 func (c *conn) stop()                  { _ = c.nc.SetReadDeadline(time.Now()) }
 func (c *conn) kill()                  { _ = c.nc.Close() }
 func (c *conn) load() (open, held int) { return c.queue.load() }
+func (c *conn) watches() bool          { return c.watching }
 
 // serve runs until the connection ends. Every error that is the client's or the
 // network's ends only this connection.
@@ -62,7 +65,12 @@ func (c *conn) serve() {
 			c.quiet = 0
 			used, state := c.feed(buf[:have])
 			have = copy(buf, buf[used:have])
-			if state == feedClose {
+			switch state {
+			case feedClose:
+				return
+			case feedWatch:
+				have = 0
+				c.watch()
 				return
 			}
 		}
@@ -90,7 +98,10 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 	for {
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
-		n, state := c.session.feed(buf[used:], c.srv.clock.read())
+		at := c.srv.clock.read()
+		c.activity.Store(at.now)
+		n, state := c.session.feed(buf[used:], at)
+		c.activity.Store(-at.now)
 		used += n
 		if err := c.queue.flush(c.session.taken()); err != nil {
 			c.log(err)
@@ -100,7 +111,7 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 			return used, feedClose
 		}
 		switch state {
-		case feedMore, feedClose:
+		case feedMore, feedClose, feedWatch:
 			return used, state
 		case feedTurn:
 			c.srv.stats.yields.Add(1)
@@ -165,6 +176,7 @@ const lastWords = 5 * time.Second
 func (c *conn) end(rest []byte) {
 	c.session.hungUp(rest, c.srv.clock.read())
 	c.queue.finish(lastWords)
+	c.tellClosed()
 	c.srv.budget.add(-c.counted)
 	_ = c.nc.Close() // an error here is the peer's: there is nobody to tell
 	c.srv.forget(c)

@@ -17,6 +17,7 @@ type editor struct {
 	step    func(*editor, *lease.Current) lease.Edit
 
 	result  editResult
+	had     int    // length of the value that was there; -1 is none
 	number  uint64 // incr, decr, ma
 	size    int    // of the value as it is stored now
 	expires int64  // of the item as it is now, or where t asks for it
@@ -37,7 +38,13 @@ const (
 
 var _ lease.Editor = (*editor)(nil)
 
-func (ed *editor) Edit(cur *lease.Current) lease.Edit { return ed.step(ed, cur) }
+func (ed *editor) Edit(cur *lease.Current) lease.Edit {
+	ed.had = -1
+	if cur.Found {
+		ed.had = len(cur.Item.Value)
+	}
+	return ed.step(ed, cur)
+}
 
 func (ed *editor) nothing(r editResult) lease.Edit {
 	ed.result = r

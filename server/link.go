@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"sync/atomic"
 
 	"github.com/leasecache/leasecache/protocol"
 )
@@ -14,6 +15,8 @@ type connection interface {
 	stop() // answer what was asked, and end
 	kill() // end at once
 	load() (open, held int)
+	watches() bool // it does nothing but watch; the server is locked
+	about() *link  // of which addr, local, activity and the session's number may be looked at
 }
 
 // link is what every transport has of a connection.
@@ -21,14 +24,25 @@ type link struct {
 	srv     *Server
 	addr    net.Addr
 	session *session
+	local   net.Addr
 	counted int // bytes of its buffer that are in the budget
+
+	// activity is when it was last given something to do, for stats conns: above
+	// zero while it is at work on it, below since it is done.
+	activity atomic.Int64
+
+	reason string // why it ended, for those who watch
 }
 
-func (c *link) init(s *Server, addr net.Addr, queue *replies) {
-	c.srv, c.addr = s, addr
+func (c *link) init(s *Server, addr, local net.Addr, queue *replies) {
+	c.srv, c.addr, c.local, c.reason = s, addr, local, closedNormally
+	c.activity.Store(-s.clock.now())
 	c.session = newSession(s, queue)
 	c.session.closed = c.refused
+	c.session.number = s.numbers.Add(1)
 }
+
+func (c *link) about() *link { return c }
 
 const (
 	firstBuffer = 4 << 10  // of a connection that has sent nothing yet
@@ -86,6 +100,7 @@ const maxGrowth = 256 << 10
 // tooMuch reports whether a connection has to be closed for what waits on it.
 func (c *link) tooMuch(open, held int) bool {
 	if open > maxOpen || held > 2*c.srv.mostHeld() {
+		c.reason = closedByError
 		c.limited(logWaiting, slog.LevelWarn, "connection closed: too many replies wait on it",
 			"waiting", open, "bytes", held)
 		return true
@@ -101,6 +116,7 @@ func (c *link) log(err error) {
 	if c.srv.ctx.Err() != nil {
 		return // it was the server that ended it
 	}
+	c.reason = closedByError
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		c.srv.stats.stalled.Add(1)
@@ -125,12 +141,14 @@ func (c *link) limited(kind logKind, level slog.Level, text string, args ...any)
 
 // kicked notes that a connection is closed because it is idle.
 func (c *link) kicked() {
+	c.reason = closedForIdle
 	c.srv.stats.idleKicks.Add(1)
 	c.srv.log.Debug("connection closed: it was idle", "peer", c.addr)
 }
 
 // crowded logs why a connection is closed that asks for more than there is.
 func (c *link) crowded(args ...any) {
+	c.reason = closedByError
 	c.srv.stats.crowded.Add(1)
 	c.limited(logCrowded, slog.LevelWarn, "connection closed: all connections together keep too much, for peers that do not read or requests that are not whole",
 		append(args, "limit", c.srv.budget.limit)...)
@@ -139,6 +157,7 @@ func (c *link) crowded(args ...any) {
 // refused logs why a peer that speaks something else is closed, and what is to be
 // changed at its end.
 func (c *link) refused(reason protocol.CloseReason) {
+	c.reason = closedByError
 	kind, text := logOther, "connection closed: what the client sent is no request"
 	switch reason {
 	case protocol.CloseBinary:

@@ -4,7 +4,6 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,19 +43,20 @@ var (
 // turn is how many batches of a connection are done before others have theirs.
 const turn = 4
 
-func newLoopConn(srv *Server, l *loop, fd int, addr net.Addr) *loopConn {
+func newLoopConn(srv *Server, l *loop, fd int, addr, local net.Addr) *loopConn {
 	c := &loopConn{loop: l, fd: fd}
 	c.queue = replies{outlet: c, maxHeld: srv.mostHeld(), budget: srv.budget}
-	c.link.init(srv, addr, &c.queue)
+	c.link.init(srv, addr, local, &c.queue)
 	return c
 }
 
 // What others call.
 
-func (c *loopConn) stop()    { c.stopped.Store(true); c.loop.post(c) }
-func (c *loopConn) kill()    { c.killed.Store(true); c.loop.post(c) }
-func (c *loopConn) write()   { c.loop.post(c) }
-func (c *loopConn) settled() { c.loop.post(c) }
+func (c *loopConn) stop()         { c.stopped.Store(true); c.loop.post(c) }
+func (c *loopConn) kill()         { c.killed.Store(true); c.loop.post(c) }
+func (c *loopConn) watches() bool { return false } // see handOver
+func (c *loopConn) write()        { c.loop.post(c) }
+func (c *loopConn) settled()      { c.loop.post(c) }
 
 // wasPosted does what the connection was posted for: it is new, replies became
 // ready, or it has to end.
@@ -153,7 +153,9 @@ func (c *loopConn) feed(data, buf []byte) {
 		// before it could have run out when its writer hears of it.
 		at := c.srv.clock.read()
 		c.last = at.now
+		c.activity.Store(at.now)
 		n, state := c.session.feed(data[used:], at)
+		c.activity.Store(-at.now)
 		used += n
 		out := c.session.taken()
 		c.flush(out)
@@ -167,6 +169,10 @@ func (c *loopConn) feed(data, buf []byte) {
 		if state == feedClose || c.tooMuch(c.load()) {
 			c.keep(buf, data[used:])
 			c.end()
+			return
+		}
+		if state == feedWatch {
+			c.handOver()
 			return
 		}
 		if state == feedMore {
@@ -413,10 +419,16 @@ func (c *loopConn) close() {
 	c.srv.budget.add(-len(c.unsent))
 	c.in, c.unsent, c.have = nil, nil, 0
 	c.recount(0)
+	c.tellClosed()
+	c.leave()
+	_ = unix.Close(c.fd) // epoll forgets it, too
+	c.srv.forget(c)
+}
+
+// leave takes the connection out of its loop.
+func (c *loopConn) leave() {
 	if c.fd < len(c.loop.conns) && c.loop.conns[c.fd] == c {
 		c.loop.conns[c.fd] = nil
 	}
-	_ = syscall.Close(c.fd) // epoll forgets it, too
 	c.loop.open.Add(-1)
-	c.srv.forget(c)
 }

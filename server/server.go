@@ -39,9 +39,11 @@ type Config struct {
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
 	AuthFile     string        // of memcached's ASCII authentication; without it everybody may come in
 	Version      string        // of this program
-	Loops        int           // event loops for the connections; 0 gives each a goroutine
 	Keeper       *single.Keeper
 	Logger       *slog.Logger // [slog.Default()]
+
+	Loops         int  // event loops for the connections; 0 gives each a goroutine
+	AllowShutdown bool // clients may end the server: see ShutdownAsked
 
 	kept int64 // what connections may keep; tests take less [an eighth of Memory]
 }
@@ -91,7 +93,22 @@ type Server struct {
 	budget    *budget
 	users     *users // nil if everybody may come in
 	logs      [logKinds]logLimit
+	watchers  *watchers
+	numbers   atomic.Int64 // of connections
 
+	memory    atomic.Int64 // Config.Memory, or what cache_memlimit made of it
+	statsBase atomic.Pointer[tally]
+	resizing  sync.Mutex
+	resetting sync.Mutex
+	sizing    sync.Mutex // held by the one who goes through all items for their sizes
+	prefixes  prefixes
+	flushedAt atomic.Int64 // when the newest flush takes or took place; 0 is never
+	noCrawler atomic.Bool  // lru_crawler disable
+
+	shutdown chan struct{} // closed when a client may and does ask for the end
+	asked    sync.Once
+
+	dumping     atomic.Bool  // one dump at a time, as in memcached
 	floorWarned atomic.Int64 // when a rising tag floor was last logged
 
 	ctx    context.Context // ends when the server stops
@@ -117,6 +134,7 @@ func New(cfg Config) (*Server, error) {
 	leaseShare := cfg.Memory / leaseShareOf
 	cache, err := memory.New(memory.Options{
 		Bytes:         cfg.Memory - leaseShare,
+		Reserve:       reserveTimes * cfg.Memory,
 		MaxItem:       cfg.MaxItem,
 		MaxPartitions: int(cfg.Keeper.Shards()), // a shard is in one of them
 	})
@@ -138,12 +156,15 @@ func New(cfg Config) (*Server, error) {
 		conns:     make(map[connection]struct{}),
 		budget:    newBudget(&cfg),
 		users:     users,
+		shutdown:  make(chan struct{}),
 	}
+	s.watchers = newWatchers(s.budget, s.watchChanged)
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.started = s.clock.now()
+	s.memory.Store(cfg.Memory)
 	s.owner = owner.New(owner.Options{
 		Keeper: cfg.Keeper,
 		Cache:  cache,
@@ -257,6 +278,7 @@ func (s *Server) accept(ln net.Listener) error {
 		_ = nc.Close()
 		return nil
 	}
+	c.tellNew()
 	go c.serve()
 	return nil
 }
@@ -287,9 +309,18 @@ func (s *Server) tooMany() string {
 	return "ERROR Too many open connections\r\n"
 }
 
+// replace has a connection go on as another.
+func (s *Server) replace(old, now connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, old)
+	s.conns[now] = struct{}{}
+}
+
 func (s *Server) forget(c connection) {
 	s.mu.Lock()
 	delete(s.conns, c)
+	s.endWatch()
 	s.mu.Unlock()
 	s.serving.Done()
 }
@@ -320,6 +351,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	for c := range s.conns {
 		c.stop()
 	}
+	s.endWatch()
 	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() { s.serving.Wait(); close(done) }()
@@ -340,6 +372,10 @@ func (s *Server) Stop(ctx context.Context) error {
 	// Last the memory: nobody can look at a value any more.
 	return errors.Join(err, s.cache.Close())
 }
+
+// ShutdownAsked is closed when a client has sent shutdown, if Config allows it.
+// The caller then stops the server.
+func (s *Server) ShutdownAsked() <-chan struct{} { return s.shutdown }
 
 // leaseOnly reports whether plain commands may not store the key.
 func (s *Server) leaseOnly(key []byte) bool {

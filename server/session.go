@@ -15,6 +15,7 @@ type session struct {
 	owner  *owner.Owner
 	parser protocol.Parser
 	queue  *replies
+	number int64 // of the connection, for people
 	closed func(protocol.CloseReason)
 	login  *protocol.Login // until the peer is known; nil then, or if everybody may come in
 
@@ -24,9 +25,15 @@ type session struct {
 	meta   metaViewer
 	editor editor
 	tags   []byte // scratch
-	resume bool   // the last request is a get whose keys from nextKey on are to be answered still
+	resume bool   // the last request is a get whose keys from next on are to be answered still, or a dump
 	next   int
-	placed int // replies of this batch that have to wait
+	dump   dump
+	placed int  // replies of this batch that have to wait
+	over   bool // the peer asked for the end of the server
+	before int  // requests of this batch before the one that is executed
+
+	watcher *watcher // set when the connection has become one
+	seen    watched
 }
 
 type feedState uint8
@@ -36,6 +43,7 @@ const (
 	feedFull                   // write what there is, then feed the rest again
 	feedTurn                   // the same, but others have their turn first
 	feedClose                  // write what there is, then close
+	feedWatch                  // write what there is, then only what the watcher is told
 )
 
 const (
@@ -95,10 +103,11 @@ func (s *session) taken() []byte {
 // many bytes it has done with.
 func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	s.at, s.placed = at, 0
+	s.seen.kinds = s.srv.watchers.wanted()
 	if s.resume {
 		// From the request that was not done, in the same buffer or another.
 		n, _ := s.parser.Next(buf)
-		if !s.get() {
+		if !s.again() {
 			return 0, feedFull
 		}
 		used = n
@@ -108,8 +117,8 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 			return used, state
 		}
 	}
-	for left := s.srv.cfg.Turn; ; left-- {
-		if left == 0 && used < len(buf) {
+	for s.before = 0; ; s.before++ {
+		if s.before >= s.srv.cfg.Turn && used < len(buf) {
 			return used, feedTurn
 		}
 		n, status := s.parser.Next(buf[used:])
@@ -121,14 +130,24 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 			s.refuse(s.parser.Reason())
 			return used + n, feedClose
 		case protocol.Bad:
-			s.bad(req)
+			if s.seen.kinds != 0 {
+				s.badWatched(req)
+			} else {
+				s.bad(req)
+			}
 		case protocol.Ready:
 			if req.Verb == protocol.VerbQuit {
 				s.count(req.Verb, outcomeOK)
 				return used + n, feedClose
 			}
-			if !s.execute(req) {
+			if !s.run(req) {
 				return used, feedFull
+			}
+			switch {
+			case s.over:
+				return used + n, feedClose
+			case s.watcher != nil:
+				return used + n, feedWatch
 			}
 		}
 		used += n
@@ -146,11 +165,39 @@ func (s *session) refuse(why protocol.CloseReason) {
 	}
 }
 
+// run is execute, and tells those who watch.
+func (s *session) run(req *protocol.Request) bool {
+	if s.seen.kinds != 0 {
+		return s.executeWatched(req)
+	}
+	return s.execute(req)
+}
+
+// again goes on with the request whose replies were too many at once.
+func (s *session) again() bool {
+	if s.dump.running {
+		return s.dumpOn(s.parser.Request())
+	}
+	return s.get()
+}
+
+// pipelined reports whether the peer sent the request before it could have read
+// all replies to those in front. For a few memcached refuses that, and counts one
+// that has no reply, too.
+func (s *session) pipelined() bool {
+	open, held := s.queue.load()
+	return s.before > 0 || len(s.out) > 0 || open > 0 || held > 0
+}
+
 // hungUp does what is left to do when the peer went away: rest is what feed did
 // not use. A fill that was cut off is a broken one, and ends its lease.
 func (s *session) hungUp(rest []byte, at reading) {
 	if s.login != nil {
 		return
+	}
+	s.endDump()
+	if s.watcher != nil {
+		s.srv.watchers.leave(s.watcher)
 	}
 	req, ok := s.parser.Unfinished(rest)
 	if ok && req.Verb == protocol.VerbLS {
@@ -227,6 +274,20 @@ func (s *session) execute(req *protocol.Request) bool {
 		s.admin(req)
 	case protocol.VerbStats:
 		s.stats(req)
+	case protocol.VerbLRUCrawler:
+		return s.lruCrawler(req)
+	case protocol.VerbWatch:
+		s.watch(req)
+	case protocol.VerbLRU:
+		s.lru(req)
+	case protocol.VerbSlabs:
+		s.slabs(req)
+	case protocol.VerbExtstore:
+		s.extstore(req)
+	case protocol.VerbCacheMemlimit:
+		s.memLimit(req)
+	case protocol.VerbShutdown:
+		s.shutdown(req)
 	case protocol.VerbMN:
 		s.out = append(s.out, protocol.LineMN...)
 		s.count(req.Verb, outcomeOK)
@@ -242,6 +303,9 @@ func (s *session) execute(req *protocol.Request) bool {
 // too large takes the old one with it.
 func (s *session) bad(req *protocol.Request) {
 	if req.Err.Cause != protocol.CauseLine {
+		if req.Verb.Stores() {
+			s.srv.prefixes.set(req.Key)
+		}
 		hash := shard.Hash(req.Key)
 		var err error
 		switch req.Verb {
@@ -258,7 +322,14 @@ func (s *session) bad(req *protocol.Request) {
 		}
 	}
 	s.out = protocol.AppendError(s.out, req.Err)
-	s.count(req.Verb, outcomeError)
+	switch req.Err.Cause {
+	case protocol.CauseChunk:
+		s.count(req.Verb, outcomeBroken)
+	case protocol.CauseTooLarge:
+		s.count(req.Verb, outcomeTooLarge)
+	default:
+		s.count(req.Verb, outcomeError)
+	}
 }
 
 // fail answers a request that could not be served. The owner's errors begin

@@ -26,6 +26,7 @@ type Config struct {
 	Admin            string // host:port
 	Cluster          string // host:port, or empty; not opened by this version
 	Insecure         bool
+	AllowShutdown    bool
 	AuthFile         string // path, or empty
 	MaxConnections   int
 	RequestsPerEvent int

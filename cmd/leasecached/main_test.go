@@ -51,6 +51,8 @@ func (endlessNode) Reload() error              { return nil }
 func (endlessNode) Addr() string               { return "nowhere" }
 func (endlessNode) AdminAddr() string          { return "nowhere" }
 
+func (endlessNode) ShutdownAsked() <-chan struct{} { return nil }
+
 var serving = regexp.MustCompile(`msg=serving listen=(\S+) admin=(\S+)`)
 
 // startProgram returns when the process serves. log waits for its end and

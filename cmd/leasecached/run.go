@@ -18,6 +18,7 @@ type node interface {
 	Reload() error // reads again what may change while it serves
 	Addr() string
 	AdminAddr() string
+	ShutdownAsked() <-chan struct{} // closed when a client asked for the end
 }
 
 // listenFunc opens the ports and serves nothing yet.
@@ -31,21 +32,22 @@ type ports struct {
 
 func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	clients, err := server.New(server.Config{
-		Listen:       cfg.Listen,
-		UnixSocket:   cfg.UnixSocket,
-		UnixMode:     cfg.UnixMode,
-		Memory:       cfg.Memory,
-		MaxItem:      cfg.MaxItemSize,
-		MaxConns:     cfg.MaxConnections,
-		StallTimeout: cfg.StallTimeout,
-		IdleTimeout:  cfg.IdleTimeout,
-		Turn:         cfg.RequestsPerEvent,
-		LeaseOnly:    cfg.LeaseOnly,
-		AuthFile:     cfg.AuthFile,
-		Loops:        cfg.loops(),
-		Version:      version(),
-		Keeper:       k,
-		Logger:       log,
+		Listen:        cfg.Listen,
+		UnixSocket:    cfg.UnixSocket,
+		UnixMode:      cfg.UnixMode,
+		Memory:        cfg.Memory,
+		MaxItem:       cfg.MaxItemSize,
+		MaxConns:      cfg.MaxConnections,
+		StallTimeout:  cfg.StallTimeout,
+		IdleTimeout:   cfg.IdleTimeout,
+		Turn:          cfg.RequestsPerEvent,
+		LeaseOnly:     cfg.LeaseOnly,
+		AuthFile:      cfg.AuthFile,
+		AllowShutdown: cfg.AllowShutdown,
+		Loops:         cfg.loops(),
+		Version:       version(),
+		Keeper:        k,
+		Logger:        log,
 	})
 	if err != nil {
 		return nil, err
@@ -88,3 +90,5 @@ func (p ports) Reload() error { return p.clients.ReloadUsers() }
 
 func (p ports) Addr() string      { return p.clients.Addr().String() }
 func (p ports) AdminAddr() string { return p.admin.Addr().String() }
+
+func (p ports) ShutdownAsked() <-chan struct{} { return p.clients.ShutdownAsked() }

@@ -78,7 +78,7 @@ func TestEverySourceOfEverySetting(t *testing.T) {
 		"unix-socket": "/s", "unix-mode": "0777", "auth-file": "/a", "idle-timeout": "7s", "requests-per-event": "7",
 		"drain-timeout": "7s", "memory": "7MiB", "max-item-size": "7KiB", "lease-only": "p:",
 		"threads": "7", "io": "goroutines", "log-level": "debug", "log-format": "json",
-		"ephemeral": "true", "volatile-intents": "true", "insecure": "true",
+		"ephemeral": "true", "volatile-intents": "true", "insecure": "true", "allow-shutdown": "true",
 	}
 	eachSetting(func(s *setting) {
 		example, ok := examples[s.name]

@@ -122,14 +122,9 @@ var Deliberate = []Difference{
 		},
 	},
 	{
-		Name: "flush_all as of a time before the start", Example: []Step{data("set k 0 0 1", "1"), lines("flush_all ${now-100000}"), lines("get k")}, Ref: "VALUE k 0 1\n1\nEND", Ours: "END",
+		Name: flushedBack, Example: []Step{data("set k 0 0 1", "1"), lines("flush_all ${now-100000}"), lines("get k")}, Ref: "VALUE k 0 1\n1\nEND", Ours: "END",
 		Why:   "what is there now was stored after that time or before it, and goes; memcached forgets to if it was started later",
 		Match: func(f *Finding) bool { return f.flushedBack() },
-	},
-	{
-		Name: "tuning", Example: []Step{lines("slabs automove ratio 0.8")}, Ref: "OK", Ours: "ERROR",
-		Why:   "slabs, lru, lru_crawler and extstore tune what is not there",
-		Match: func(f *Finding) bool { return tuning.MatchString(f.Step.text()) }, Harmless: true,
 	},
 	{
 		Name: "HTTP", Example: []Step{lines("HEAD /")}, Ref: "ERROR", Ours: "closes",
@@ -192,7 +187,6 @@ var (
 	longGat      = regexp.MustCompile(`^gats? .*\$\{x\*\d{3}\}`)
 	longOpaque   = regexp.MustCompile(`O\$\{o\*(32|33|100)\}`)
 	versionLine  = regexp.MustCompile(`^VERSION \d+\.\d+\.\d+.*$`)
-	tuning       = regexp.MustCompile(`^ *(slabs|lru|lru_crawler|extstore|stats +(detail|cachedump))\b`)
 	classAndSize = regexp.MustCompile(` cls=\d+ size=\d+$`)
 )
 
@@ -208,10 +202,13 @@ func rewritten(u []unit, from *regexp.Regexp, to string) []unit {
 	return u
 }
 
-// hidden are the entries that also hold between two memcacheds.
+// hidden are the entries that also hold between two memcacheds: what is not
+// compared, and what hangs on the second in which each was started.
 func hidden() []Difference {
-	return slices.DeleteFunc(slices.Clone(Deliberate), func(d Difference) bool { return d.Hide == nil })
+	return slices.DeleteFunc(slices.Clone(Deliberate), func(d Difference) bool { return d.Hide == nil && d.Name != flushedBack })
 }
+
+const flushedBack = "flush_all as of a time before the start"
 
 // expectedFrom gives what to expect if the reference is memcached 1.6.patch.
 func expectedFrom(patch int) []Difference {

@@ -117,8 +117,8 @@ func (s *source) admin() Line {
 		"lru_crawler metadump 999", "lru_crawler a b c d", "lru_crawler metadump all noreply",
 		"slabs", "slabs nonsense", "slabs reassign", "slabs reassign 1", "slabs reassign a b", "slabs automove", "slabs automove a", "slabs automove 3",
 		"slabs automove 1", "slabs automove 0", "slabs automove window 1", "slabs automove window 10", "slabs automove ratio", "slabs automove ratio x", "slabs automove ratio 0.8",
-		"lru", "lru nonsense", "lru mode", "lru mode nonsense", "lru mode segmented", "lru tune 10 20", "lru tune 10 20 0.1 2.0", "lru tune 50 50 0.1 2.0", "lru tune 10 20 0 2.0",
-		"lru temp_ttl", "lru temp_ttl abc", "lru temp_ttl -1", "watch nonsense", "watch fetchers nonsense",
+		"lru", "lru nonsense", "lru mode", "lru mode nonsense", "lru tune 10 20", "lru tune 10 20 0.1 2.0", "lru tune 50 50 0.1 2.0", "lru tune 10 20 0 2.0",
+		"lru temp_ttl", "lru temp_ttl abc", "watch nonsense", "watch fetchers nonsense",
 		"debugtime p", "misbehave", "extstore", "refresh_certs", "proxy", "bget ${k0}",
 	)}}
 }

@@ -39,6 +39,8 @@ var (
 	closed      = desc("connections_closed_total", "Client connections closed by the server, by reason.", "reason")
 	logins      = desc("logins_total", "Attempts of clients to log in, by what they came to.", "outcome")
 	bytes       = desc("client_bytes_total", "Bytes of client connections, by direction.", "direction")
+	watchers    = desc("watchers", "Connections that watch.")
+	watched     = desc("watch_lines_total", "Lines for connections that watch, by what became of them.", "fate")
 	ready       = desc("ready", "Whether this node may serve.")
 	info        = desc("info", "What runs here.", "node", "cluster", "version")
 )
@@ -105,6 +107,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	count(logins, s.BadLogins, "error")
 	count(bytes, s.BytesRead, "read")
 	count(bytes, s.BytesSent, "written")
+	gauge(watchers, int64(s.Watchers))
+	count(watched, s.WatchSent, "sent")
+	count(watched, s.WatchSkipped, "skipped")
 	up := int64(0)
 	if c.srv.Ready() == nil {
 		up = 1
