@@ -27,6 +27,7 @@ type loopConn struct {
 	armed  uint32 // what epoll watches for
 
 	deadline int64 // when it has stalled for too long; 0 is never
+	last     int64 // when it last asked for something, or got a reply that had to wait
 	ending   bool  // sends no more requests
 	closed   bool
 
@@ -43,10 +44,10 @@ var (
 // turn is how many batches of a connection are done before others have theirs.
 const turn = 4
 
-func newLoopConn(srv *Server, l *loop, fd int, addr net.Addr) *loopConn {
+func newLoopConn(srv *Server, l *loop, fd int, addr, local net.Addr) *loopConn {
 	c := &loopConn{loop: l, fd: fd}
 	c.queue = replies{outlet: c, maxHeld: srv.mostHeld(), budget: srv.budget}
-	c.link.init(srv, addr, srv.listener.Addr(), &c.queue)
+	c.link.init(srv, addr, local, &c.queue)
 	return c
 }
 
@@ -74,6 +75,7 @@ func (c *loopConn) wasPosted() {
 		c.end()
 	default:
 		c.flush(nil)
+		c.last = c.srv.clock.now()
 		c.watch()
 	}
 }
@@ -85,7 +87,7 @@ func (c *loopConn) begin() {
 		l.conns = append(l.conns, nil)
 	}
 	l.conns[c.fd] = c
-	c.begun, c.armed = true, unix.EPOLLIN
+	c.begun, c.armed, c.last = true, unix.EPOLLIN, c.srv.clock.now()
 	err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, c.fd, &unix.EpollEvent{Events: c.armed, Fd: int32(c.fd)})
 	if err != nil {
 		c.log(os.NewSyscallError("epoll_ctl", err))
@@ -151,6 +153,7 @@ func (c *loopConn) feed(data, buf []byte) {
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
 		at := c.srv.clock.read()
+		c.last = at.now
 		c.activity.Store(at.now)
 		n, state := c.session.feed(data[used:], at)
 		c.activity.Store(-at.now)
@@ -176,7 +179,7 @@ func (c *loopConn) feed(data, buf []byte) {
 		if state == feedMore {
 			break
 		}
-		if len(c.unsent) > 0 || round == turn {
+		if len(c.unsent) > 0 || state == feedTurn || round == turn {
 			c.more = true
 			if len(c.unsent) == 0 {
 				c.srv.stats.yields.Add(1)
@@ -329,6 +332,7 @@ func (c *loopConn) writable() {
 		c.srv.budget.add(-len(c.unsent))
 		c.unsent, c.sent = nil, 0
 		c.kept.Store(0)
+		c.last = c.srv.clock.now()
 		c.flush(nil)
 		c.resume()
 	}
@@ -376,6 +380,16 @@ func (c *loopConn) finish() {
 		return
 	}
 	c.watch()
+}
+
+// idle closes a connection that asks for nothing and waits for nothing.
+func (c *loopConn) idle(now int64) {
+	if c.more || c.queue.waits() {
+		c.last = now
+		return
+	}
+	c.kicked()
+	c.end()
 }
 
 func (c *loopConn) timedOut() {

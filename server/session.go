@@ -17,6 +17,7 @@ type session struct {
 	queue  *replies
 	number int64 // of the connection, for people
 	closed func(protocol.CloseReason)
+	login  *protocol.Login // until the peer is known; nil then, or if everybody may come in
 
 	out    []byte  // replies of this batch that nothing has to wait for
 	at     reading // of this batch
@@ -42,6 +43,7 @@ type feedState uint8
 const (
 	feedMore  feedState = iota // the rest is no whole request
 	feedFull                   // write what there is, then feed the rest again
+	feedTurn                   // the same, but others have their turn first
 	feedClose                  // write what there is, then close
 	feedWatch                  // write what there is, then only what the watcher is told
 )
@@ -63,11 +65,19 @@ func newSession(srv *Server, queue *replies) *session {
 	s := &session{srv: srv, owner: srv.owner, queue: queue}
 	s.parser.Limits = srv.limits
 	s.reader.session = s
+	if srv.users != nil {
+		s.login = new(protocol.Login)
+	}
 	return s
 }
 
 // want is how many more bytes are useful to read.
-func (s *session) want() int { return s.parser.Want() }
+func (s *session) want() int {
+	if s.login != nil {
+		return s.login.Want()
+	}
+	return s.parser.Want()
+}
 
 // rest lets go of the last request: a connection may stay as it is for hours.
 func (s *session) rest() {
@@ -110,17 +120,22 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 		}
 		used = n
 	}
+	if s.login != nil {
+		if used, state = s.logIn(buf); s.login != nil {
+			return used, state
+		}
+	}
 	for s.before = 0; ; s.before++ {
+		if s.before >= s.srv.cfg.Turn && used < len(buf) {
+			return used, feedTurn
+		}
 		n, status := s.parser.Next(buf[used:])
 		req := s.parser.Request()
 		switch status {
 		case protocol.NeedMore:
 			return used + n, feedMore
 		case protocol.Close:
-			s.srv.stats.refused(s.parser.Reason())
-			if s.closed != nil {
-				s.closed(s.parser.Reason())
-			}
+			s.refuse(s.parser.Reason())
 			return used + n, feedClose
 		case protocol.Bad:
 			if s.seen.kinds != 0 {
@@ -147,6 +162,14 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 		if len(s.out) >= fullBatch || s.placed >= fullPlaces {
 			return used, feedFull
 		}
+	}
+}
+
+// refuse notes that the connection is closed for what its peer speaks.
+func (s *session) refuse(why protocol.CloseReason) {
+	s.srv.stats.refused(why)
+	if s.closed != nil {
+		s.closed(why)
 	}
 }
 
@@ -177,6 +200,9 @@ func (s *session) pipelined() bool {
 // hungUp does what is left to do when the peer went away: rest is what feed did
 // not use. A fill that was cut off is a broken one, and ends its lease.
 func (s *session) hungUp(rest []byte, at reading) {
+	if s.login != nil {
+		return
+	}
 	s.endDump()
 	if s.watcher != nil {
 		s.srv.watchers.leave(s.watcher)

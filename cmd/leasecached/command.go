@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime"
 
 	"github.com/spf13/pflag"
 
+	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/shard/single"
 )
 
@@ -23,6 +25,8 @@ type Command struct {
 	unknown        []string // environment variables that look like ours
 	log            *slog.Logger
 	listen         listenFunc
+
+	hangup chan os.Signal // SIGHUP: read again what may change
 
 	ready  chan struct{}
 	keeper *single.Keeper
@@ -38,6 +42,7 @@ func NewCommand(environ []string, stdout, stderr io.Writer, listen listenFunc) *
 		environ: environ, stdout: stdout, stderr: stderr,
 		log:    slog.New(slog.DiscardHandler),
 		listen: listen,
+		hangup: make(chan os.Signal, 1),
 		ready:  make(chan struct{}),
 	}
 }
@@ -112,22 +117,28 @@ func (c *Command) Run(ctx context.Context) (err error) {
 	}
 	c.served = make(chan error, 1)
 	go func() { c.served <- c.node.Serve() }()
-	c.log.Info("serving", "listen", c.node.Addr(), "admin", c.node.AdminAddr(),
+	c.log.Info("serving", "listen", c.listening(), "admin", c.node.AdminAddr(), "unix", c.Config.UnixSocket,
 		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", version())
 	close(c.ready)
 
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-c.node.ShutdownAsked():
-		c.log.Info("a client has asked for the end")
-		return nil
-	case err := <-c.served:
-		c.served <- nil // for Close
-		if err == nil {
-			err = errors.New("the server ended by itself")
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.node.ShutdownAsked():
+			c.log.Info("a client has asked for the end")
+			return nil
+		case err := <-c.served:
+			c.served <- nil // for Close
+			if err == nil {
+				err = errors.New("the server ended by itself")
+			}
+			return err
+		case <-c.hangup:
+			if err := c.node.Reload(); err != nil {
+				c.log.Error("not read again, what was read before counts", "error", err)
+			}
 		}
-		return err
 	}
 }
 
@@ -135,8 +146,17 @@ func (c *Command) Run(ctx context.Context) (err error) {
 // be called.
 func (c *Command) Ready() <-chan struct{} { return c.ready }
 
-// Addr is where clients find the node, host:port.
+// Addr is where clients find the node: host:port, or the path of the Unix socket if
+// there is no port.
 func (c *Command) Addr() string { return c.node.Addr() }
+
+// listening is the address of the port with the number that it was given.
+func (c *Command) listening() string {
+	if c.Config.Listen == server.NoPort {
+		return server.NoPort
+	}
+	return c.node.Addr()
+}
 
 // AdminAddr is where the admin HTTP server listens, host:port.
 func (c *Command) AdminAddr() string { return c.node.AdminAddr() }

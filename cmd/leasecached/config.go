@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"log/slog"
 	"time"
 )
@@ -19,14 +20,19 @@ type Config struct {
 	Shards     uint32
 	SessionTTL time.Duration
 
-	Listen         string // host:port
-	Admin          string // host:port
-	Cluster        string // host:port, or empty; not opened by this version
-	Insecure       bool
-	AllowShutdown  bool
-	MaxConnections int
-	StallTimeout   time.Duration
-	DrainTimeout   time.Duration
+	Listen           string // host:port, or server.NoPort
+	UnixSocket       string // path, or empty
+	UnixMode         fs.FileMode
+	Admin            string // host:port
+	Cluster          string // host:port, or empty; not opened by this version
+	Insecure         bool
+	AllowShutdown    bool
+	AuthFile         string // path, or empty
+	MaxConnections   int
+	RequestsPerEvent int
+	IdleTimeout      time.Duration // 0: never
+	StallTimeout     time.Duration
+	DrainTimeout     time.Duration
 
 	Memory      int64 // bytes
 	MaxItemSize int   // bytes

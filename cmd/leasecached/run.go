@@ -15,6 +15,7 @@ import (
 type node interface {
 	Serve() error // returns when Stop has been called, or when it fails
 	Stop(context.Context) error
+	Reload() error // reads again what may change while it serves
 	Addr() string
 	AdminAddr() string
 	ShutdownAsked() <-chan struct{} // closed when a client asked for the end
@@ -32,11 +33,16 @@ type ports struct {
 func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	clients, err := server.New(server.Config{
 		Listen:        cfg.Listen,
+		UnixSocket:    cfg.UnixSocket,
+		UnixMode:      cfg.UnixMode,
 		Memory:        cfg.Memory,
 		MaxItem:       cfg.MaxItemSize,
 		MaxConns:      cfg.MaxConnections,
 		StallTimeout:  cfg.StallTimeout,
+		IdleTimeout:   cfg.IdleTimeout,
+		Turn:          cfg.RequestsPerEvent,
 		LeaseOnly:     cfg.LeaseOnly,
+		AuthFile:      cfg.AuthFile,
 		AllowShutdown: cfg.AllowShutdown,
 		Loops:         cfg.loops(),
 		Version:       version(),
@@ -79,6 +85,8 @@ func (p ports) Serve() error {
 func (p ports) Stop(ctx context.Context) error {
 	return errors.Join(p.clients.Stop(ctx), p.admin.Stop(ctx))
 }
+
+func (p ports) Reload() error { return p.clients.ReloadUsers() }
 
 func (p ports) Addr() string      { return p.clients.Addr().String() }
 func (p ports) AdminAddr() string { return p.admin.Addr().String() }
