@@ -15,10 +15,11 @@ const (
 	HalfAsked               // send half a request and fall silent
 	OneByte                 // send requests a byte at a time
 	SlowReader              // ask for much and read little
+	ComeAndGo               // connect, ask once, hang up; and the next one does
 )
 
 func (h Habit) String() string {
-	return [...]string{"idle", "half a request", "one byte at a time", "slow readers"}[h]
+	return [...]string{"idle", "half a request", "one byte at a time", "slow readers", "come and go"}[h]
 }
 
 const (
@@ -26,13 +27,14 @@ const (
 	turn      = 100 // ticks after which each connection of a crowd acts again
 	sip       = 1000
 	slowQueue = 4 << 10 // receive buffer of slow readers
-	asked     = 1000    // requests of each slow reader
+	asked     = 100     // requests of each slow reader
 )
 
 // Crowd is a number of connections that are served by a generator beside its
 // own, and not measured: what counts is what they do to the others.
 type Crowd struct {
 	habit Habit
+	addr  string
 	fds   []int
 	said  []int // bytes of the request that were sent
 	next  int
@@ -44,7 +46,7 @@ type Crowd struct {
 
 // Annoy connects a crowd of n. Slow readers ask for key, which should be large.
 func (g *Generator) Annoy(addr string, h Habit, n int, key uint32) (*Crowd, error) {
-	c := &Crowd{habit: h, said: make([]int, n)}
+	c := &Crowd{habit: h, addr: addr, said: make([]int, n)}
 	c.text, _ = appendGet(nil, nil, g.w.Dialect, []uint32{key}, 0, 0)
 	g.crowds = append(g.crowds, c)
 	buffer := 0
@@ -101,6 +103,9 @@ func (c *Crowd) tick() {
 // act is false when the server has closed the connection.
 func (c *Crowd) act(i int) bool {
 	fd := c.fds[i]
+	if c.habit == ComeAndGo {
+		return c.replace(i)
+	}
 	if c.habit == OneByte {
 		at := c.said[i] % len(c.text)
 		n, err := write(fd, c.text[at:at+1])
@@ -111,4 +116,16 @@ func (c *Crowd) act(i int) bool {
 	}
 	n, err := read(fd, c.in[:])
 	return err == nil && n != 0
+}
+
+// replace hangs up and connects anew; it is false when that fails.
+func (c *Crowd) replace(i int) bool {
+	fd, err := dial(c.addr, 0)
+	if err != nil {
+		return false
+	}
+	hangUp(c.fds[i])
+	c.fds[i] = fd
+	_, err = write(fd, c.text)
+	return err == nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -21,6 +22,8 @@ type fake struct {
 	gets   int
 	lie    func(gets int, reply string) string // changes the reply of a get
 	forget bool                                // says STORED and stores nothing
+
+	slowKey string // stored late, while other connections go on
 }
 
 func serveFake(t *testing.T, f *fake) string {
@@ -65,6 +68,9 @@ func (f *fake) serve(in *bufio.Reader, out io.Writer) {
 			}
 		} else if words[0] == "set" {
 			words = append(words, readBody(in, words[4]))
+		}
+		if f.slowKey != "" && words[1] == f.slowKey {
+			time.Sleep(50 * time.Millisecond)
 		}
 		f.mu.Lock()
 		reply := f.answer(words)

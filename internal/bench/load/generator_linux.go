@@ -39,7 +39,10 @@ type Generator struct {
 	in   []byte
 
 	events  [maxEvents]unix.EpollEvent
+	asked   int // keys, those under way included
+	limit   int // of asked, beyond which nothing is sent; 0: none
 	done    counts
+	idle    time.Duration // spent asking for what had not come
 	latency Histogram
 	wrote   [remembered]uint32
 	written int
@@ -72,7 +75,7 @@ func New(addr string, w Workload) (*Generator, error) {
 	}
 	g := &Generator{
 		w:     w,
-		pick:  picker{order: w.Order, keys: w.Keys, list: w.List, rng: rng(w.Seed)},
+		pick:  picker{order: w.Order, first: w.First, keys: w.Keys, list: w.List, rng: rng(w.Seed)},
 		rng:   rng(w.Seed + 1),
 		sets:  uint64(w.Sets * (1 << 32)),
 		in:    make([]byte, readBuffer),
@@ -90,7 +93,7 @@ func New(addr string, w Workload) (*Generator, error) {
 			return nil, err
 		}
 		g.conns = append(g.conns, conn{fd: fd})
-		g.conns[i].check.older = w.Sets > 0
+		g.conns[i].check.older, g.conns[i].check.lenient = w.Sets > 0, w.Lenient
 		if err := g.watch(unix.EPOLL_CTL_ADD, i, unix.EPOLLIN); err != nil {
 			g.Close()
 			return nil, err
@@ -128,6 +131,7 @@ func (g *Generator) send(i int, since time.Duration) error {
 	c := &g.conns[i]
 	c.check.begin()
 	c.requests, c.since = g.w.Depth, since
+	g.asked += g.w.Depth * g.w.Multi
 	out := g.out[:0]
 	for range g.w.Depth {
 		if g.sets > 0 && g.rng.next()>>32 < g.sets {

@@ -140,6 +140,29 @@ func TestLyingServersAreCaught(t *testing.T) {
 	}
 }
 
+// A fill is over when everything is stored, also what a slow connection carried:
+//
+//	1 Connection A stores the last keys and is not answered yet.
+//	2 Connection B goes on from the first key, and its answers make up the number.
+//	3 Counted by answers alone the fill is over, and A's keys are not stored.
+func TestRunKeysWaitsForTheSlowest(t *testing.T) {
+	f := &fake{slowKey: "key:000000000099"}
+	addr := serveFake(t, f)
+	g, err := New(addr, Workload{Conns: 4, Depth: 1, Sets: 1, Keys: 100, Size: 10, Order: InTurn})
+	require.NoError(t, err)
+	defer g.Close()
+	r, err := g.RunKeys(100)
+	require.NoError(t, err)
+	require.Equal(t, 100, r.Keys)
+	f.mu.Lock()
+	require.Len(t, f.values, 100)
+	f.mu.Unlock()
+	_, err = g.RunKeys(7)
+	require.NoError(t, err)
+	_, err = g.Run(10 * time.Millisecond)
+	require.NoError(t, err)
+}
+
 func TestServerThatHangsUpIsAnError(t *testing.T) {
 	f := &fake{}
 	addr := filled(t, f, Classic, 10)

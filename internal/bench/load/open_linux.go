@@ -47,12 +47,12 @@ func (g *Generator) RunOpen(rate float64, warm, d time.Duration, warmed func()) 
 	}
 	g.latency.Reset()
 	g.open.late.Reset()
-	began, before := clock(), g.done
+	began, before, idle := clock(), g.done, g.idle
 	kept, err := g.openUntil(began + d)
 	if err != nil {
 		return Result{}, err
 	}
-	r, err := g.result(before, clock()-began)
+	r, err := g.result(before, idle, clock()-began)
 	r.Late, r.Kept = &g.open.late, kept
 	return r, err
 }
@@ -62,8 +62,12 @@ func (g *Generator) RunOpen(rate float64, warm, d time.Duration, warmed func()) 
 func (g *Generator) openUntil(end time.Duration) (kept bool, err error) {
 	s := g.open
 	waited := false // the next request had to wait for a connection
-	for {
+	for last, got := clock(), true; ; {
 		now := clock()
+		if !got {
+			g.idle += now - last
+		}
+		last = now
 		for s.due <= now && s.due < end {
 			if len(s.idle) == 0 {
 				waited = true
@@ -84,7 +88,7 @@ func (g *Generator) openUntil(end time.Duration) (kept bool, err error) {
 		if now >= end && (s.due >= end || now >= end+overtime) {
 			return s.due >= end, nil
 		}
-		if _, err := g.round(now); err != nil {
+		if got, err = g.round(now); err != nil {
 			return false, err
 		}
 	}

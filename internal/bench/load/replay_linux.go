@@ -20,6 +20,15 @@ const replayBatch = 32
 // Replay sends a trace the way a cache-aside client does: get, and on a miss
 // set. Requests before warm are sent and not counted.
 func Replay(addr string, d Dialect, trace iter.Seq[Request], warm int) (Replayed, error) {
+	return replay(addr, d, trace, warm, true)
+}
+
+// Probe asks for keys and sets nothing: how many of them does the server hold?
+func Probe(addr string, d Dialect, keys iter.Seq[Request]) (Replayed, error) {
+	return replay(addr, d, keys, 0, false)
+}
+
+func replay(addr string, d Dialect, trace iter.Seq[Request], warm int, fill bool) (Replayed, error) {
 	g, err := New(addr, Workload{Dialect: d, Conns: 1, Keys: 1})
 	if err != nil {
 		return Replayed{}, err
@@ -27,7 +36,7 @@ func Replay(addr string, d Dialect, trace iter.Seq[Request], warm int) (Replayed
 	defer g.Close()
 	c := &g.conns[0]
 	c.check.keep, c.check.lenient = true, true
-	p := &player{g: g, d: d}
+	p := &player{g: g, d: d, fill: fill}
 	var out Replayed
 	counted := 0 // requests sent
 	flush := func() error {
@@ -61,10 +70,11 @@ func Replay(addr string, d Dialect, trace iter.Seq[Request], warm int) (Replayed
 
 // player collects one batch.
 type player struct {
-	g   *Generator
-	d   Dialect
-	n   int
-	out []byte
+	g    *Generator
+	d    Dialect
+	n    int
+	out  []byte
+	fill bool // what was missed
 }
 
 func (p *player) add(r Request) {
@@ -86,8 +96,8 @@ func (p *player) batch() (misses, refused int, err error) {
 		return 0, 0, err
 	}
 	misses = len(k.missed)
-	if misses == 0 {
-		return 0, 0, nil
+	if misses == 0 || !p.fill {
+		return misses, 0, nil
 	}
 	k.begin()
 	p.out = p.out[:0]

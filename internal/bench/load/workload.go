@@ -24,14 +24,19 @@ type Workload struct {
 	Depth   int     // requests sent together; 0 is 1
 	Multi   int     // keys of one get; 0 is 1
 	Sets    float64 // share of requests that are sets, 0 to 1
-	Keys    uint32  // keys are 0 to Keys less one
-	Size    uint32  // of every value
+	Keys    uint32  // how many; they are numbered from First on
+	First   uint32
+	Size    uint32 // of every value
 	Seed    uint64
 
 	// Order says how keys are chosen.
 	Order Order
 	// List is what ByList goes through.
 	List []uint32
+	// MayMiss lets a server have lost what it was given.
+	MayMiss bool
+	// Lenient lets a server say that it has no room for a set.
+	Lenient bool
 	// Generation of the values that are set. Reads of a workload that sets
 	// accept the generation before it, too.
 	Generation uint32
@@ -42,7 +47,7 @@ type Order uint8
 
 const (
 	Uniform Order = iota // any key, each as likely as the others
-	InTurn               // 0, 1, 2 … and again from 0
+	InTurn               // the first, the second … and again from the first
 	ByList               // as InTurn, over List
 )
 
@@ -72,6 +77,7 @@ func (w *Workload) fill() error {
 // picker chooses keys.
 type picker struct {
 	order Order
+	first uint32
 	keys  uint32
 	list  []uint32
 	turn  uint32
@@ -88,7 +94,7 @@ func (p *picker) next() uint32 {
 		if p.order == ByList {
 			return p.list[n]
 		}
-		return n
+		return p.first + n
 	}
-	return p.rng.below(p.keys)
+	return p.first + p.rng.below(p.keys)
 }

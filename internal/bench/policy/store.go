@@ -10,16 +10,16 @@ import (
 
 // Store is the server's own store, asked without a server around it.
 type Store struct {
-	cache   *memory.Cache
-	now     int64
-	every   int // requests between two looks at what is held
-	until   int
-	key     []byte
-	samples []int64
+	cache *memory.Cache
+	now   int64
+	every int // requests between two looks at what is held
+	until int
+	key   []byte
+	held  int64
 }
 
 // NewStore makes one with a budget. Every so many requests it looks at how much
-// payload it holds; [Store.Held] is the mean of that.
+// payload it holds; [Store.Held] is the most of that.
 func NewStore(budget int64, every int) (*Store, error) {
 	cache, err := memory.New(memory.Options{Bytes: budget})
 	if err != nil {
@@ -61,19 +61,8 @@ func (s *Store) look() {
 			return true
 		})
 	}
-	s.samples = append(s.samples, sum)
+	s.held = max(s.held, sum)
 }
 
-// Held is how many bytes of keys and values the store held, in the mean over the
-// second half of the looks at it, when it was full.
-func (s *Store) Held() int64 {
-	late := s.samples[len(s.samples)/2:]
-	if len(late) == 0 {
-		return 0
-	}
-	sum := int64(0)
-	for _, n := range late {
-		sum += n
-	}
-	return sum / int64(len(late))
-}
+// Held is how many bytes of keys and values the store held at most.
+func (s *Store) Held() int64 { return s.held }

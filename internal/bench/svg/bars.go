@@ -55,7 +55,7 @@ func (b *Bars) SVG() []byte {
 			if !math.IsNaN(v) {
 				out.printf(`<rect class="f%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="1.5"/>`+"\n",
 					b.Tones[i]%tones, rowEdge, y+1, max(x.at(v)-rowEdge, 0.5), bar-2)
-				out.text("note", x.at(v)+6, y+bar-3, strconv.FormatFloat(v, 'f', decimals(v), 64))
+				out.text("val", x.at(v)+6, y+bar-3, strconv.FormatFloat(v, 'f', decimals(v), 64))
 			}
 			if i < len(r.Goals) && !math.IsNaN(r.Goals[i]) {
 				at := x.at(r.Goals[i])

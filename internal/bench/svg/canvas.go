@@ -54,20 +54,33 @@ func (c *canvas) line(class string, x1, y1, x2, y2 float64) {
 func (c *canvas) mark(t Tone, x, y float64) {
 	const r = 3.6
 	class := fmt.Sprintf("f%d", t)
-	switch t % 4 {
+	polygon := func(points ...float64) {
+		c.printf(`<polygon class="%s" points="`, class)
+		for i := 0; i < len(points); i += 2 {
+			c.printf("%.1f,%.1f ", x+points[i], y+points[i+1])
+		}
+		c.WriteString("\"/>\n")
+	}
+	switch t {
 	case 0:
 		c.printf(`<circle class="%s" cx="%.1f" cy="%.1f" r="%.1f"/>`+"\n", class, x, y, r)
 	case 1:
-		c.printf(`<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`+"\n", class, x-r+.3, y-r+.3, 2*r-.6, 2*r-.6)
+		polygon(-r, -r, r, -r, r, r, -r, r)
 	case 2:
-		c.printf(`<path class="%s" d="M%.1f %.1fl%.1f %.1fh%.1fz"/>`+"\n", class, x, y-r-.6, r+.6, 2*r+.4, -2*r-1.2)
+		polygon(0, -r-1, r+1, r, -r-1, r)
+	case 3:
+		polygon(0, -r-1, r+1, 0, 0, r+1, -r-1, 0)
+	case 4:
+		polygon(0, r+1, r+1, -r, -r-1, -r)
+	case 5:
+		polygon(-r-1, -r/2, r+1, -r/2, r+1, r/2, -r-1, r/2)
 	default:
-		c.printf(`<path class="%s" d="M%.1f %.1fl%.1f %.1fl%.1f %.1fl%.1f %.1fz"/>`+"\n", class, x, y-r-1, r+1, r+1, -r-1, r+1, -r-1, -r-1)
+		polygon(-r/2, -r-1, r/2, -r-1, r/2, r+1, -r/2, r+1)
 	}
 }
 
 // letter is about how wide one is in the charts' font, for placing legends.
-const letter = 6.7
+const letter = 7.2
 
 // legend draws names with their markers in rows, and returns where the next row
 // would be.
@@ -89,13 +102,14 @@ func (c *canvas) legend(left, right, y float64, names []string, of func(i int) T
 func style() string {
 	var b strings.Builder
 	scheme := func(colours *[tones]string, paper, ink, soft, grid string) {
-		fmt.Fprintf(&b, ".paper{fill:%s}text{fill:%s}.note,.tick,.tickx,.ticky,.axis{fill:%s}.grid{stroke:%s}.base,.goal{stroke:%s}\n", paper, ink, soft, grid, soft)
+		fmt.Fprintf(&b, ".paper{fill:%s}text{fill:%s}.note,.val,.tickx,.ticky,.axis{fill:%s}.val{stroke:%s}.grid{stroke:%s}.base,.goal{stroke:%s}\n",
+			paper, ink, soft, paper, grid, soft)
 		for i, colour := range colours {
 			fmt.Fprintf(&b, ".s%d{stroke:%s}.f%d{fill:%s}\n", i, colour, i, colour)
 		}
 	}
 	b.WriteString("text{font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif}\n" +
-		".head{font-size:14px;font-weight:600}.tickx,.axisx{text-anchor:middle}.ticky,.row{text-anchor:end}\n" +
+		".head{font-size:14px;font-weight:600}.val{stroke-width:3;paint-order:stroke}.tickx,.axisx{text-anchor:middle}.ticky,.row{text-anchor:end}\n" +
 		"polyline{fill:none}polyline,line{stroke-width:1}polyline{stroke-width:2;stroke-linejoin:round}\n" +
 		"[class^=s]{stroke-width:2}.goal{stroke-dasharray:4 3}\n")
 	scheme(&light, "#ffffff", "#1a2230", "#4b5768", "#e3e7ed")

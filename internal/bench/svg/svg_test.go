@@ -108,6 +108,15 @@ func TestChartsAreWellFormedAndOnPaper(t *testing.T) {
 			}
 		})
 	}
+	marks := map[string]bool{}
+	for i := range Tone(tones) {
+		c := begin(10, 10, "")
+		c.mark(i, 0, 0)
+		_, mark, _ := strings.Cut(string(c.end()), "/>")
+		mark = strings.NewReplacer("f"+strconv.Itoa(int(i)), "").Replace(mark)
+		require.NotContains(t, marks, mark, "two series look alike to who sees no colours")
+		marks[mark] = true
+	}
 	all, _ := wellFormed(t, (&Chart{Series: some}).SVG())
 	require.Equal(t, 2, count(all, "polyline"), "a series without a point has no line")
 }

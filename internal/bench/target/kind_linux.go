@@ -37,7 +37,7 @@ func (k *Kind) Dialect() load.Dialect {
 	return load.Classic
 }
 
-var version = regexp.MustCompile(`\d+\.\d+\.\d+[^ ]*`)
+var version = regexp.MustCompile(`\d+\.\d+\.\d+\S*`)
 
 // Find looks a program up and asks for its version. An empty path stands for
 // whatever the system has under the family's usual name.

@@ -17,10 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	startTimeout = 20 * time.Second
-	stopTimeout  = 10 * time.Second
-)
+const startTimeout = 20 * time.Second
 
 // Server is a process that is measured.
 type Server struct {
@@ -79,7 +76,9 @@ func (k *Kind) start(ctx context.Context, o Options) (*Server, error) {
 	s.cmd.Dir = dir
 	s.cmd.Env = append(os.Environ(), o.Env...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// A group of its own: what is typed at the terminal is for the bench, which
+	// then stops its servers; should it die instead, they go with it.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := startOn(s.cmd, o.Core); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -127,15 +126,11 @@ func (s *Server) await(ctx context.Context) error {
 	}
 }
 
-// Stop ends the server, by force if it does not stop by itself.
+// Stop ends the server at once: it holds nothing that is worth an orderly end,
+// for which memcached takes a second.
 func (s *Server) Stop() error {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may be gone
-	select {
-	case <-s.ended:
-	case <-time.After(stopTimeout):
-		_ = s.cmd.Process.Kill() // likewise
-		<-s.ended
-	}
+	_ = s.cmd.Process.Kill() // it may be gone
+	<-s.ended
 	return os.RemoveAll(s.dir)
 }
 
@@ -159,6 +154,21 @@ func rss(smaps string) (int64, error) {
 		}
 	}
 	return 0, errors.New("no resident size in smaps_rollup")
+}
+
+// Explain adds to an error what the server said last, and whether it still runs.
+func (s *Server) Explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	state := "it still runs"
+	select {
+	case <-s.ended:
+		state = "it has ended: " + s.cmd.ProcessState.String()
+	case <-time.After(100 * time.Millisecond): // the end may come after the hang-up
+	}
+	text := s.Log()
+	return fmt.Errorf("%s: %w (%s)\n%s", s.Kind.Name, err, state, text[max(0, len(text)-1000):])
 }
 
 // Log is what the server has written so far.

@@ -62,10 +62,10 @@ func (m *maker) full() bool { return len(m.requests) >= m.length }
 // All are the traces, in the order of the page.
 var All = []Spec{
 	popular(0.7), popular(0.9), popular(1.0), popular(1.2),
-	{"scans", "Zipf 0.9; eight times a batch job reads a quarter as many keys as there are popular ones, in order, at every other request; these keys come in no other place", func(m *maker) {
+	{"scans", "Zipf 0.9; eight times a batch job reads a sixteenth as many keys as there are popular ones, in order, at every other request; these keys come in no other place", func(m *maker) {
 		z := newZipf(m.random, 0.9, m.keys)
 		const scans = 8
-		scan := m.keys / 4
+		scan := m.keys / 16
 		for !m.full() {
 			n := len(m.requests) * scans / m.length
 			inside := len(m.requests) - n*m.length/scans

@@ -85,7 +85,7 @@ func TestTracesAreWhatTheyAreDescribedAs(t *testing.T) {
 			scanned++
 		}
 	}
-	require.Equal(t, 8*500, scanned)
+	require.Equal(t, 8*125, scanned)
 
 	shift := find(t, "sizes shift").Requests
 	mean := func(from, to int) (sum float64) {
