@@ -6,7 +6,7 @@ FUZZTIME  ?= 10s
 BIN       := bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race fuzz bench microbench microdiff microbase lint check
+.PHONY: help build run demo test race goroutines fuzz bench microbench microdiff microbase lint check
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ test: ## run all tests
 
 race: ## run all tests under the race detector
 	@$(MAKE) test TESTFLAGS=-race
+
+goroutines: ## run the tests of the server on its other transport, a goroutine for each connection
+	$(GO) test -race ./server -server.loops 0
+	LEASECACHE_TEST_IO=goroutines $(GO) test -count=1 ./internal/apptest
 
 fuzz: ## fuzz every target for FUZZTIME each (10s)
 	@set -e; for pkg in $$($(GO) list ./...); do \
@@ -66,7 +70,7 @@ lint: ## check format, vet and staticcheck
 	$(STATIC) ./...
 	$(GO) mod tidy -diff
 
-check: lint race ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
+check: lint race goroutines ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
 	$(GO) test -run 'TestMutants|TestRestartServesSoon' ./lease ./internal/apptest # these two run without race only
 	$(MAKE) fuzz FUZZTIME=3s
 	$(MAKE) build

@@ -94,4 +94,9 @@ func (t *Table) endLease(now int64, e *entry, token Token) bool {
 }
 
 // dropLease takes the lease from a key; those who wait for it are not looked at.
-func (t *Table) dropLease(e *entry) { e.lease = held{} }
+func (t *Table) dropLease(e *entry) {
+	if e.lease.token != 0 {
+		t.stats.Leases--
+	}
+	e.lease = held{}
+}

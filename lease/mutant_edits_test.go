@@ -217,8 +217,9 @@ var mutantEdits = []mutantEdit{
 			}
 			`,
 	},
-	{"table.go", "		e.lease, e.void = held{}, 0\n		if len(e.waiters) == 0 {", `		if !planted("leases outlive a raise of the epoch") {
-			e.lease, e.void = held{}, 0
+	{"table.go", "		t.dropLease(e)\n		e.void = 0\n		if len(e.waiters) == 0 {", `		if !planted("leases outlive a raise of the epoch") {
+			t.dropLease(e)
+			e.void = 0
 		}
 		if len(e.waiters) == 0 {`},
 	{"doubt.go", "	t.Advance(now)\n", `	if !planted("a fence passes over what ran out unseen") {

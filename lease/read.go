@@ -171,6 +171,7 @@ func (t *Table) grant(now int64, e *entry, hash uint64, key []byte, q *Read, dou
 	}
 	t.dropLease(e)
 	e.lease = held{token: token, deadline: now + length, doubt: doubt}
+	t.stats.Leases++
 	t.leased.pushBack(e)
 	t.stats.Granted++
 	t.makeRoom(now, e)
@@ -189,8 +190,27 @@ func (t *Table) lookup(now int64, hash uint64, key []byte) (Item, bool) {
 	return it, ok
 }
 
+// peek is lookup for who changes what is there: no read, so it leaves no mark.
+func (t *Table) peek(now int64, hash uint64, key []byte) (Item, bool) {
+	it, ok := t.store.Peek(hash, key, now)
+	if ok && t.gone(now, &it) {
+		t.store.Delete(hash, key)
+		return Item{}, false
+	}
+	return it, ok
+}
+
 // gone reports whether an item that the store still has is none by the rules.
+// Whoever asks removes it then.
 func (t *Table) gone(now int64, it *Item) bool {
+	if it.Version < t.tags.flushed {
+		t.stats.Flushed++
+	}
+	return t.over(now, it)
+}
+
+// over is gone for who only looks.
+func (t *Table) over(now int64, it *Item) bool {
 	return (it.StaleUntil != 0 && now >= it.StaleUntil) || t.tags.void(it.Version, it.Tags)
 }
 

@@ -120,7 +120,8 @@ func (t *Table) Raise(now int64, epoch uint32) {
 	t.tokens.raise(epoch)
 	for e := t.leased.head; e != nil; {
 		next := e.next
-		e.lease, e.void = held{}, 0
+		t.dropLease(e)
+		e.void = 0
 		if len(e.waiters) == 0 {
 			t.rest(now, e)
 		}
@@ -264,7 +265,7 @@ func (t *Table) reconsiderAll(now int64) {
 // and the clock is told when to look again.
 func (t *Table) rest(now int64, e *entry) {
 	if e.lease.token != 0 && len(e.waiters) == 0 && now >= e.lease.deadline+t.limits.Linger {
-		e.lease = held{}
+		t.dropLease(e)
 	}
 	if e.void != 0 && now >= e.voidUntil {
 		e.void = 0
@@ -292,7 +293,8 @@ func (t *Table) makeRoom(now int64, keep *entry) {
 			t.leased.pushBack(e)
 			continue
 		}
-		e.lease, e.void = held{}, 0
+		t.dropLease(e)
+		e.void = 0
 		t.stats.Dropped++
 		t.rest(now, e)
 	}

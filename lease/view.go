@@ -10,6 +10,7 @@ type Stats struct {
 	RefusedQuarantine, RefusedOtherEpoch      uint64
 	RefusedTag, RefusedUnknown, RefusedFenced uint64
 	DoubtsCleared                             uint64
+	Flushed                                   uint64 // values found that a flush had made void
 	Parked, Leases, Intents, Doubts, Tags     int
 	Bounded                                   int // of Intents
 	DoubtedKeys                               int
@@ -35,16 +36,11 @@ func (s *Stats) count(r Reason) {
 	}
 }
 
-// Stats returns the table's counts.
+// Stats returns the table's counts. It walks over nothing: whoever asks holds up
+// the readers of the shard.
 func (t *Table) Stats() Stats {
 	s := t.stats
 	s.Intents, s.Doubts, s.Tags = t.intents, t.doubts, len(t.tags.bumps)
-	s.Leases = 0
-	for e := t.leased.head; e != nil; e = e.next {
-		if e.lease.token != 0 {
-			s.Leases++
-		}
-	}
 	s.DoubtedKeys = len(t.doubted)
 	s.FloorRises = t.tags.rises
 	s.ShardInDoubt = t.doubtBelow != 0
@@ -153,6 +149,7 @@ func (s *Stats) Add(o *Stats) {
 	s.Intents += o.Intents
 	s.Doubts += o.Doubts
 	s.DoubtsCleared += o.DoubtsCleared
+	s.Flushed += o.Flushed
 	s.Bounded += o.Bounded
 	s.DoubtedKeys += o.DoubtedKeys
 	s.Tags += o.Tags

@@ -62,7 +62,7 @@ func composeClassic(dst []byte, r *Request) ([]byte, error) {
 			dst = strconv.AppendUint(append(dst, ' '), r.Delta, 10)
 		}
 		return composeEnd(dst, r), err
-	case VerbStats, VerbWatch, VerbCacheMemlimit, VerbLRU, VerbLRUCrawler, VerbSlabs, VerbShutdown:
+	case VerbStats, VerbWatch, VerbCacheMemlimit, VerbLRU, VerbLRUCrawler, VerbSlabs, VerbExtstore, VerbShutdown:
 		for _, arg := range r.Args {
 			if len(arg) == 0 || !printable(arg) {
 				return dst, fmt.Errorf("%w: bad argument", ErrRequest)

@@ -94,7 +94,7 @@ func requireWithinLimits(t *testing.T, r *Request) {
 	}
 	switch r.Verb {
 	case VerbVersion, VerbStats, VerbFlushAll, VerbQuit, VerbVerbosity, VerbMN, VerbLM,
-		VerbCacheMemlimit, VerbLRU, VerbLRUCrawler, VerbSlabs, VerbWatch, VerbShutdown:
+		VerbCacheMemlimit, VerbLRU, VerbLRUCrawler, VerbSlabs, VerbExtstore, VerbWatch, VerbShutdown:
 		require.Empty(t, r.Key)
 	default:
 		require.NotEmpty(t, r.Key)

@@ -21,6 +21,9 @@ func Uint32(word []byte) (uint32, bool) {
 	return uint32(v), ok
 }
 
+// Int32 reads a signed argument of an admin command as memcached does.
+func Int32(word []byte) (int32, bool) { return memcachedInt32(word) }
+
 func memcachedUint64(word []byte) (uint64, bool) {
 	return digits(word, maxDigits64, math.MaxUint64)
 }

@@ -33,8 +33,8 @@ func (p *Parser) parseAdmin() {
 	p.parseWords()
 }
 
-// IsWord reports whether an argument of stats, watch, lru, lru_crawler, slabs
-// or shutdown stands for the word: memcached takes any beginning of it. (Of
+// IsWord reports whether an argument of stats, watch, lru, lru_crawler, slabs,
+// extstore or shutdown stands for the word: memcached takes any beginning of it. (Of
 // stats, items, slabs and sizes have to be whole.)
 func IsWord(arg []byte, word string) bool {
 	return len(arg) > 0 && len(arg) <= len(word) && word[:len(arg)] == string(arg)

@@ -51,6 +51,7 @@ func TestMoreClassicRequests(t *testing.T) {
 		" slabs automove 1\r\n":         {Verb: VerbSlabs, Args: list("automove", "1")},
 		"watch\r\n":                     {Verb: VerbWatch},
 		"watch fetchers noreply\r\n":    {Verb: VerbWatch, Args: list("fetchers", "noreply")},
+		" extstore item_age 5\r\n":      {Verb: VerbExtstore, Args: list("item_age", "5")},
 		"shutdown\r\n":                  {Verb: VerbShutdown},
 		" shutdown graceful\r\n":        {Verb: VerbShutdown, Args: list("graceful")},
 		"stats detail on\r\n":           {Verb: VerbStats, Args: list("detail", "on")},
@@ -86,8 +87,7 @@ func TestMoreClassicErrors(t *testing.T) {
 		"verbosity 000000000001\r\n": format, "verbosity -1\r\n": format,
 		" append a 0 0 1\r\n": "ERROR\r\n", " stats\r\n": "ERROR\r\n", " watch\r\n": "ERROR\r\n", " mg a\r\n": "ERROR\r\n", " shutdownx\r\n": "ERROR\r\n",
 		"watch a\x01\r\n": "ERROR\r\n", "slabs \x7f noreply\r\n": "",
-		"extstore item_age 5\r\n": "ERROR\r\n", "refresh_certs\r\n": "ERROR\r\n", "misbehave\r\n": "ERROR\r\n", "debugtime 1\r\n": "ERROR\r\n",
-		"extstore noreply\r\n": "",
+		"refresh_certs\r\n": "ERROR\r\n", "misbehave\r\n": "ERROR\r\n", "debugtime 1\r\n": "ERROR\r\n",
 	} {
 		_, line := bad(t, in)
 		require.Equal(t, want, line, "%q", in)

@@ -13,7 +13,7 @@ type Request struct {
 
 	Key  []byte   // 1 to 250 bytes, decoded if it came as base64; the tag of lt; the client's id of ln; the first key of get
 	Keys [][]byte // get gets gat gats lease-get: all keys, at least one
-	Args [][]byte // stats watch cache_memlimit lru lru_crawler slabs shutdown: the arguments, noreply included
+	Args [][]byte // stats watch cache_memlimit lru lru_crawler slabs extstore shutdown: the arguments, noreply included
 
 	ClientFlags uint32 // stores lease-set, F of ls and meta
 	Exptime     int64  // stores touch gat gats lease-set, delay of flush_all: seconds by memcached's rules, 32 bits

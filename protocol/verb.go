@@ -29,6 +29,7 @@ const (
 	VerbLRU
 	VerbLRUCrawler
 	VerbSlabs
+	VerbExtstore
 	VerbWatch
 	VerbShutdown
 	VerbMG       // meta get
@@ -86,6 +87,7 @@ var verbs = [verbCount]struct {
 	VerbLRU:           {"lru", (*Parser).parseAdmin},
 	VerbLRUCrawler:    {"lru_crawler", (*Parser).parseAdmin},
 	VerbSlabs:         {"slabs", (*Parser).parseAdmin},
+	VerbExtstore:      {"extstore", (*Parser).parseAdmin},
 	VerbWatch:         {"watch", (*Parser).parseWords},
 	VerbShutdown:      {"shutdown", (*Parser).parseAdmin},
 	VerbMG:            {"mg", (*Parser).parseMG},
@@ -131,6 +133,9 @@ func (v Verb) Lease() bool { return v >= VerbLG && v < verbCount }
 // Meta reports whether the verb is a meta command that has flags.
 func (v Verb) Meta() bool { return v >= VerbMG && v <= VerbMA }
 
+// Stores reports whether the verb is one of memcached's classic stores.
+func (v Verb) Stores() bool { return v >= VerbSet && v <= VerbCAS }
+
 // hasBlock reports whether a data block follows the verb's line.
 func (v Verb) hasBlock() bool {
 	switch v {
@@ -145,7 +150,7 @@ func (v Verb) hasBlock() bool {
 // before.
 func (v Verb) afterBlanks() bool {
 	switch v {
-	case VerbFlushAll, VerbVerbosity, VerbCacheMemlimit, VerbLRU, VerbLRUCrawler, VerbSlabs, VerbShutdown:
+	case VerbFlushAll, VerbVerbosity, VerbCacheMemlimit, VerbLRU, VerbLRUCrawler, VerbSlabs, VerbExtstore, VerbShutdown:
 		return true
 	}
 	return false

@@ -17,7 +17,7 @@ func (s *Server) held() (open, bytes int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		o, h := c.queue.load()
+		o, h := c.load()
 		open, bytes = open+o, bytes+h
 	}
 	return open, bytes

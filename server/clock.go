@@ -24,6 +24,13 @@ func (c clock) read() reading {
 	return reading{now: int64(t.Sub(c.origin)), unix: t.Unix()}
 }
 
+// sinceEpoch is what makes of a time of this clock, by the wall clock of now,
+// nanoseconds since 1970.
+func (c clock) sinceEpoch() int64 {
+	t := time.Now()
+	return t.UnixNano() - int64(t.Sub(c.origin))
+}
+
 const (
 	second = int64(time.Second)
 

@@ -13,14 +13,18 @@ import (
 
 // change is append, prepend and cas.
 func (s *session) change(req *protocol.Request) {
+	s.srv.prefixes.set(req.Key)
 	if s.srv.leaseOnly(req.Key) {
 		s.answer(req, protocol.LineNotStored, outcomeNotStored)
 		return
 	}
 	_, err := s.edit(req, (*editor).storing)
+	if err == nil {
+		s.countCompare(req)
+	}
 	switch {
 	case errors.Is(err, memory.ErrTooLarge):
-		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeError)
+		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeTooLarge)
 	case err != nil:
 		s.fail(req, err)
 	case s.editor.result == editStored:
@@ -45,6 +49,7 @@ func (s *session) incr(req *protocol.Request) {
 		s.fail(req, err)
 	case s.editor.result == editStored:
 		s.count(req.Verb, outcomeHit)
+		s.countInPlace()
 		if !req.NoReply {
 			s.out = protocol.AppendNumber(s.out, s.editor.number)
 		}
@@ -55,8 +60,8 @@ func (s *session) incr(req *protocol.Request) {
 	}
 }
 
-// touchFirst gives a key of a gat its new time to live; the read follows.
-func (s *session) touchFirst(req *protocol.Request, key []byte) error {
-	_, err := s.owner.Touch(s.at.now, shard.Hash(key), key, s.at.expiry(req.Exptime))
-	return err
+// getAndTouch is one key of a gat.
+func (s *session) getAndTouch(req *protocol.Request, key []byte) (found bool, err error) {
+	s.reader.viewer = viewer{session: s, key: key, cas: req.Verb == protocol.VerbGats}
+	return s.owner.GetAndTouch(s.at.now, shard.Hash(key), key, s.at.expiry(req.Exptime), &s.reader.viewer)
 }

@@ -24,15 +24,14 @@ func (s *session) get() bool {
 			return false
 		}
 		key := req.Keys[s.next]
+		s.look(key)
 		var found bool
 		var err error
 		switch req.Verb {
 		case protocol.VerbLeaseGet:
 			found, err = s.leaseGetMcrouter(key)
 		case protocol.VerbGat, protocol.VerbGats:
-			if err = s.touchFirst(req, key); err == nil {
-				found, err = s.getOne(key, req.Verb == protocol.VerbGats)
-			}
+			found, err = s.getAndTouch(req, key)
 		default:
 			found, err = s.getOne(key, req.Verb == protocol.VerbGets)
 		}
@@ -40,11 +39,15 @@ func (s *session) get() bool {
 			s.fail(req, err)
 			return true
 		}
+		if req.Verb != protocol.VerbLeaseGet {
+			s.srv.prefixes.get(key, found)
+		}
 		if found {
 			s.count(req.Verb, outcomeHit)
 		} else {
 			s.count(req.Verb, outcomeMiss)
 		}
+		s.tellRead(key)
 	}
 	s.out = append(s.out, protocol.LineEnd...)
 	return true
@@ -66,6 +69,7 @@ var _ owner.Viewer = (*viewer)(nil)
 
 func (v *viewer) View(it *lease.Item) {
 	s := v.session
+	s.seen.shown = len(it.Value)
 	if v.cas {
 		s.out = protocol.AppendValueCAS(s.out, v.key, it.Flags, it.Value, it.Shown())
 	} else {
@@ -83,6 +87,7 @@ func (s *session) answer(req *protocol.Request, line string, o outcome) {
 
 func (s *session) store(req *protocol.Request, mode lease.Mode) {
 	hash := shard.Hash(req.Key)
+	s.srv.prefixes.set(req.Key)
 	if s.srv.leaseOnly(req.Key) {
 		s.answer(req, protocol.LineNotStored, outcomeNotStored)
 		return
@@ -91,7 +96,7 @@ func (s *session) store(req *protocol.Request, mode lease.Mode) {
 	version, err := s.owner.Put(s.at.now, hash, req.Key, mode, it)
 	switch {
 	case errors.Is(err, memory.ErrTooLarge):
-		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeError)
+		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeTooLarge)
 	case err != nil:
 		s.fail(req, err)
 	case version == 0:
@@ -105,6 +110,7 @@ func (s *session) store(req *protocol.Request, mode lease.Mode) {
 const tooLarge = "object too large for cache"
 
 func (s *session) delete(req *protocol.Request) {
+	s.srv.prefixes.delete(req.Key)
 	found, err := s.owner.Delete(s.at.now, shard.Hash(req.Key), req.Key)
 	switch {
 	case err != nil:
@@ -138,6 +144,7 @@ func (s *session) admin(req *protocol.Request) {
 			s.fail(req, err)
 			return
 		}
+		s.srv.flushedAt.Store(at)
 	}
 	// verbosity has no effect: the log level is the operator's.
 	s.answer(req, protocol.LineOK, outcomeOK)

@@ -34,6 +34,7 @@ func (r *mcrouterReader) Answer(a *lease.Answer) {
 	switch a.Kind {
 	case lease.Hit:
 		r.hit = true
+		s.seen.shown = len(a.Item.Value)
 		s.out = protocol.AppendValue(s.out, r.key, a.Item.Flags, a.Item.Value)
 	case lease.Granted:
 		s.out = protocol.AppendLValue(s.out, r.key, uint64(a.Token), 0, nil)
@@ -47,7 +48,7 @@ func (s *session) leaseSetMcrouter(req *protocol.Request) {
 	reason, err := s.owner.Fill(s.at.now, shard.Hash(req.Key), req.Key, lease.Token(req.Token), it, false)
 	switch {
 	case errors.Is(err, memory.ErrTooLarge):
-		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeError)
+		s.answer(req, "SERVER_ERROR "+tooLarge+"\r\n", outcomeTooLarge)
 	case err != nil:
 		s.fail(req, err)
 	case reason == lease.Stored:

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/shard"
@@ -16,7 +18,7 @@ func (s *session) metaGet(req *protocol.Request) {
 		TouchFirst: req.Echo.Before('T', 'R'),
 	}
 	if req.HasVivify {
-		q.VivifyUntil = s.at.expiry(req.VivifyTTL)
+		q.VivifyUntil = s.at.expiresAt(req, req.Echo.Flags, 0, true)
 		if req.HasNewCAS {
 			q.VivifyAs = req.NewCAS
 		}
@@ -32,12 +34,28 @@ func (s *session) metaGet(req *protocol.Request) {
 	switch {
 	case err != nil:
 		s.fail(req, err)
+	case found && req.HasTTL:
+		s.count(req.Verb, outcomeTouched)
 	case found:
 		s.count(req.Verb, outcomeHit)
 	default:
 		s.count(req.Verb, outcomeMiss)
 		s.out = protocol.AppendMetaMiss(s.out, &req.Echo)
 	}
+}
+
+// expiresAt is the time to live of an item of was, or of one that is created,
+// behind these flags: T and N set it in the order in which they stand.
+func (r reading) expiresAt(req *protocol.Request, flags []byte, was int64, created bool) int64 {
+	for _, f := range flags {
+		switch {
+		case f == 'T':
+			was = r.expiry(req.TTL)
+		case f == 'N' && created:
+			was = r.expiry(req.VivifyTTL)
+		}
+	}
+	return was
 }
 
 // metaViewer composes the hit of mg under the key's lock.
@@ -48,9 +66,16 @@ type metaViewer struct {
 
 func (v *metaViewer) ViewMeta(m *lease.MetaView) {
 	s, req, it := v.session, v.req, &m.Item
+	if !m.Stub || !m.Won {
+		s.seen.shown = len(it.Value)
+	}
 	expires := it.Expires
-	if req.HasTTL && req.Echo.Before('T', 't') {
-		expires = m.Expires
+	if i := bytes.IndexByte(req.Echo.Flags, 't'); i >= 0 {
+		created := m.Stub && m.Won
+		if created {
+			expires = 0
+		}
+		expires = s.at.expiresAt(req, req.Echo.Flags[:i], expires, created)
 	}
 	reply := protocol.MetaItem{
 		Value:       it.Value,
@@ -97,6 +122,7 @@ func (s *session) metaSet(req *protocol.Request) {
 		size = s.editor.size
 	}
 	s.countEdit(req)
+	s.countCompare(req)
 	s.out = protocol.AppendMetaStored(s.out, &req.Echo, metaOutcome(s.editor.result), size, shown)
 }
 
@@ -120,6 +146,7 @@ func (s *session) metaCount(req *protocol.Request) {
 		}
 	}
 	s.countEdit(req)
+	s.countMeta(req)
 	switch s.editor.result {
 	case editNonNumeric:
 		s.out = protocol.AppendClientError(s.out, protocol.TextNonNumeric)
@@ -163,17 +190,4 @@ func metaOutcome(r editResult) protocol.MetaOutcome {
 		return protocol.MetaNotFound
 	}
 	return protocol.MetaNotStored
-}
-
-func (s *session) countEdit(req *protocol.Request) {
-	switch s.editor.result {
-	case editStored:
-		s.count(req.Verb, outcomeStored)
-	case editNotFound:
-		s.count(req.Verb, outcomeMiss)
-	case editNonNumeric:
-		s.count(req.Verb, outcomeError)
-	default:
-		s.count(req.Verb, outcomeNotStored)
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -35,6 +36,9 @@ type Config struct {
 	Version      string        // of this program
 	Keeper       *single.Keeper
 	Logger       *slog.Logger // [slog.Default()]
+
+	Loops         int  // event loops for the connections; 0 gives each a goroutine
+	AllowShutdown bool // clients may end the server: see ShutdownAsked
 
 	kept int64 // what connections may keep; tests take less [an eighth of Memory]
 }
@@ -72,9 +76,26 @@ type Server struct {
 	cache    *memory.Cache
 	owner    *owner.Owner
 	listener net.Listener
-	stats    counters
-	budget   *budget
+	// The event loops; nil where each connection has a goroutine.
+	transport *transport
+	stats     counters
+	budget    *budget
+	watchers  *watchers
+	numbers   atomic.Int64 // of connections
 
+	memory    atomic.Int64 // Config.Memory, or what cache_memlimit made of it
+	statsBase atomic.Pointer[tally]
+	resizing  sync.Mutex
+	resetting sync.Mutex
+	sizing    sync.Mutex // held by the one who goes through all items for their sizes
+	prefixes  prefixes
+	flushedAt atomic.Int64 // when the newest flush takes or took place; 0 is never
+	noCrawler atomic.Bool  // lru_crawler disable
+
+	shutdown chan struct{} // closed when a client may and does ask for the end
+	asked    sync.Once
+
+	dumping     atomic.Bool  // one dump at a time, as in memcached
 	floorWarned atomic.Int64 // when a rising tag floor was last logged
 
 	ctx    context.Context // ends when the server stops
@@ -84,7 +105,7 @@ type Server struct {
 	serving sync.WaitGroup // connections
 
 	mu      sync.Mutex
-	conns   map[*conn]struct{}
+	conns   map[connection]struct{}
 	stopped bool
 }
 
@@ -96,6 +117,7 @@ func New(cfg Config) (*Server, error) {
 	leaseShare := cfg.Memory / leaseShareOf
 	cache, err := memory.New(memory.Options{
 		Bytes:         cfg.Memory - leaseShare,
+		Reserve:       reserveTimes * cfg.Memory,
 		MaxItem:       cfg.MaxItem,
 		MaxPartitions: int(cfg.Keeper.Shards()), // a shard is in one of them
 	})
@@ -114,20 +136,28 @@ func New(cfg Config) (*Server, error) {
 		limits:   protocol.Limits{MaxBody: cfg.MaxItem, MaxIntent: cfg.Keeper.LongestIntent()},
 		cache:    cache,
 		listener: ln,
-		conns:    make(map[*conn]struct{}),
+		shutdown: make(chan struct{}),
+		conns:    make(map[connection]struct{}),
 		budget:   newBudget(&cfg),
 	}
+	s.watchers = newWatchers(s.budget, s.watchChanged)
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.started = s.clock.now()
+	s.memory.Store(cfg.Memory)
 	s.owner = owner.New(owner.Options{
 		Keeper: cfg.Keeper,
 		Cache:  cache,
 		Limits: leaseLimits(leaseShare, cfg.Keeper.Shards()),
 		Clock:  s.clock.now,
 	})
+	if cfg.Loops > 0 {
+		if s.transport, err = newTransport(s, cfg.Loops); err != nil {
+			return nil, errors.Join(err, s.Stop(context.Background()))
+		}
+	}
 	s.warnOfDoubt()
 	return s, nil
 }
@@ -180,9 +210,13 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Serve accepts connections until Stop, and returns nil then.
 func (s *Server) Serve() error {
+	if s.transport != nil {
+		s.transport.serve()
+		<-s.ctx.Done()
+		return nil
+	}
 	for {
-		nc, err := s.listener.Accept()
-		if err != nil {
+		if err := s.accept(); err != nil {
 			if s.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil
 			}
@@ -191,43 +225,75 @@ func (s *Server) Serve() error {
 			select {
 			case <-s.ctx.Done():
 				return nil
-			case <-time.After(100 * time.Millisecond):
+			case <-time.After(acceptPause):
 			}
-			continue
 		}
-		s.admit(nc)
 	}
 }
 
-// admit starts to serve a connection, or tells it that there are too many.
-func (s *Server) admit(nc net.Conn) {
+// acceptPause is how long nobody is accepted after an error.
+const acceptPause = 100 * time.Millisecond
+
+// accept waits for a connection and serves it with a goroutine of its own.
+func (s *Server) accept() error {
+	nc, err := s.listener.Accept()
+	if err != nil {
+		return err
+	}
 	c := s.newConn(nc)
-	s.mu.Lock()
-	full := len(s.conns) >= s.cfg.MaxConns
-	if s.stopped || full {
-		s.mu.Unlock()
-		if full {
-			s.stats.rejected.Add(1)
+	if !s.admit(c) {
+		if why := s.tooMany(); why != "" {
 			_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
-			_, _ = nc.Write([]byte("ERROR Too many open connections\r\n"))
+			_, _ = io.WriteString(nc, why)
 		}
 		_ = nc.Close()
-		return
+		return nil
+	}
+	c.tellNew()
+	go c.serve()
+	return nil
+}
+
+// admit counts a connection as one that is served, until forget; or not, if there
+// are too many or the server stops.
+func (s *Server) admit(c connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
+	}
+	if len(s.conns) >= s.cfg.MaxConns {
+		s.stats.rejected.Add(1)
+		return false
 	}
 	s.conns[c] = struct{}{}
 	s.serving.Add(1)
-	s.mu.Unlock()
 	s.stats.accepted.Add(1)
-	go func() {
-		defer s.serving.Done()
-		c.serve()
-	}()
+	return true
 }
 
-func (s *Server) forget(c *conn) {
+// tooMany is what one is told who was not admitted.
+func (s *Server) tooMany() string {
+	if s.ctx.Err() != nil {
+		return ""
+	}
+	return "ERROR Too many open connections\r\n"
+}
+
+// replace has a connection go on as another.
+func (s *Server) replace(old, now connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, old)
+	s.conns[now] = struct{}{}
+}
+
+func (s *Server) forget(c connection) {
 	s.mu.Lock()
 	delete(s.conns, c)
+	s.endWatch()
 	s.mu.Unlock()
+	s.serving.Done()
 }
 
 func (s *Server) connections() int {
@@ -243,6 +309,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Unlock()
 	// First nobody new comes in: they would only be told to go elsewhere.
 	_ = s.listener.Close()
+	if s.transport != nil {
+		s.transport.refuse()
+	}
 	// Then the gate: no command has an effect any more, readers who wait are
 	// answered, and what the keeper must know for the next start is written.
 	err := s.owner.Stop(ctx)
@@ -251,8 +320,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	// Then connections end: each writes what it has answered and closes.
 	s.mu.Lock()
 	for c := range s.conns {
-		_ = c.nc.SetReadDeadline(time.Now())
+		c.stop()
 	}
+	s.endWatch()
 	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() { s.serving.Wait(); close(done) }()
@@ -261,15 +331,22 @@ func (s *Server) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		s.mu.Lock()
 		for c := range s.conns {
-			_ = c.nc.Close()
+			c.kill()
 		}
 		s.mu.Unlock()
 		<-done
 	}
 	s.working.Wait() // only connections begin such work
+	if s.transport != nil {
+		s.transport.stop()
+	}
 	// Last the memory: nobody can look at a value any more.
 	return errors.Join(err, s.cache.Close())
 }
+
+// ShutdownAsked is closed when a client has sent shutdown, if Config allows it.
+// The caller then stops the server.
+func (s *Server) ShutdownAsked() <-chan struct{} { return s.shutdown }
 
 // leaseOnly reports whether plain commands may not store the key.
 func (s *Server) leaseOnly(key []byte) bool {

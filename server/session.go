@@ -15,6 +15,7 @@ type session struct {
 	owner  *owner.Owner
 	parser protocol.Parser
 	queue  *replies
+	number int64 // of the connection, for people
 	closed func(protocol.CloseReason)
 
 	out    []byte  // replies of this batch that nothing has to wait for
@@ -23,10 +24,15 @@ type session struct {
 	meta   metaViewer
 	editor editor
 	tags   []byte // scratch
-	resume bool   // the last request is a get whose keys from nextKey on are to be answered still
+	resume bool   // the last request is a get whose keys from next on are to be answered still, or a dump
 	next   int
-	length int // of that request
-	placed int // replies of this batch that have to wait
+	dump   dump
+	placed int  // replies of this batch that have to wait
+	over   bool // the peer asked for the end of the server
+	before int  // requests of this batch before the one that is executed
+
+	watcher *watcher // set when the connection has become one
+	seen    watched
 }
 
 type feedState uint8
@@ -35,6 +41,7 @@ const (
 	feedMore  feedState = iota // the rest is no whole request
 	feedFull                   // write what there is, then feed the rest again
 	feedClose                  // write what there is, then close
+	feedWatch                  // write what there is, then only what the watcher is told
 )
 
 const (
@@ -86,14 +93,16 @@ func (s *session) taken() []byte {
 // many bytes it has done with.
 func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	s.at, s.placed = at, 0
+	s.seen.kinds = s.srv.watchers.wanted()
 	if s.resume {
-		// The same buffer as before, from the request that was not done.
-		if !s.get() {
+		// From the request that was not done, in the same buffer or another.
+		n, _ := s.parser.Next(buf)
+		if !s.again() {
 			return 0, feedFull
 		}
-		used = s.length
+		used = n
 	}
-	for {
+	for s.before = 0; ; s.before++ {
 		n, status := s.parser.Next(buf[used:])
 		req := s.parser.Request()
 		switch status {
@@ -106,15 +115,24 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 			}
 			return used + n, feedClose
 		case protocol.Bad:
-			s.bad(req)
+			if s.seen.kinds != 0 {
+				s.badWatched(req)
+			} else {
+				s.bad(req)
+			}
 		case protocol.Ready:
 			if req.Verb == protocol.VerbQuit {
 				s.count(req.Verb, outcomeOK)
 				return used + n, feedClose
 			}
-			if !s.execute(req) {
-				s.length = n
+			if !s.run(req) {
 				return used, feedFull
+			}
+			switch {
+			case s.over:
+				return used + n, feedClose
+			case s.watcher != nil:
+				return used + n, feedWatch
 			}
 		}
 		used += n
@@ -124,9 +142,37 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	}
 }
 
+// run is execute, and tells those who watch.
+func (s *session) run(req *protocol.Request) bool {
+	if s.seen.kinds != 0 {
+		return s.executeWatched(req)
+	}
+	return s.execute(req)
+}
+
+// again goes on with the request whose replies were too many at once.
+func (s *session) again() bool {
+	if s.dump.running {
+		return s.dumpOn(s.parser.Request())
+	}
+	return s.get()
+}
+
+// pipelined reports whether the peer sent the request before it could have read
+// all replies to those in front. For a few memcached refuses that, and counts one
+// that has no reply, too.
+func (s *session) pipelined() bool {
+	open, held := s.queue.load()
+	return s.before > 0 || len(s.out) > 0 || open > 0 || held > 0
+}
+
 // hungUp does what is left to do when the peer went away: rest is what feed did
 // not use. A fill that was cut off is a broken one, and ends its lease.
 func (s *session) hungUp(rest []byte, at reading) {
+	s.endDump()
+	if s.watcher != nil {
+		s.srv.watchers.leave(s.watcher)
+	}
 	req, ok := s.parser.Unfinished(rest)
 	if ok && req.Verb == protocol.VerbLS {
 		// An error is the owner's that stops: its leases end anyway.
@@ -202,6 +248,20 @@ func (s *session) execute(req *protocol.Request) bool {
 		s.admin(req)
 	case protocol.VerbStats:
 		s.stats(req)
+	case protocol.VerbLRUCrawler:
+		return s.lruCrawler(req)
+	case protocol.VerbWatch:
+		s.watch(req)
+	case protocol.VerbLRU:
+		s.lru(req)
+	case protocol.VerbSlabs:
+		s.slabs(req)
+	case protocol.VerbExtstore:
+		s.extstore(req)
+	case protocol.VerbCacheMemlimit:
+		s.memLimit(req)
+	case protocol.VerbShutdown:
+		s.shutdown(req)
 	case protocol.VerbMN:
 		s.out = append(s.out, protocol.LineMN...)
 		s.count(req.Verb, outcomeOK)
@@ -217,6 +277,9 @@ func (s *session) execute(req *protocol.Request) bool {
 // too large takes the old one with it.
 func (s *session) bad(req *protocol.Request) {
 	if req.Err.Cause != protocol.CauseLine {
+		if req.Verb.Stores() {
+			s.srv.prefixes.set(req.Key)
+		}
 		hash := shard.Hash(req.Key)
 		var err error
 		switch req.Verb {
@@ -233,7 +296,14 @@ func (s *session) bad(req *protocol.Request) {
 		}
 	}
 	s.out = protocol.AppendError(s.out, req.Err)
-	s.count(req.Verb, outcomeError)
+	switch req.Err.Cause {
+	case protocol.CauseChunk:
+		s.count(req.Verb, outcomeBroken)
+	case protocol.CauseTooLarge:
+		s.count(req.Verb, outcomeTooLarge)
+	default:
+		s.count(req.Verb, outcomeError)
+	}
 }
 
 // fail answers a request that could not be served. The owner's errors begin

@@ -18,8 +18,11 @@ const (
 	outcomeBusy        // another holds the lease
 	outcomeQuarantined // use the source: a writer's intent is open
 	outcomeDoubt       // use the source: in doubt
+	outcomeTouched     // a meta read that found a value and gave it a new time
 	outcomeStored
 	outcomeNotStored
+	outcomeBroken   // the data block did not end where announced
+	outcomeTooLarge // the data block is above the limit
 	outcomeGaveBack // a lease was given back
 	outcomeLate     // an intent ended after it had run out
 	outcomeError    // the client's mistake
@@ -29,7 +32,7 @@ const (
 
 var outcomeNames = [outcomeCount]string{
 	"ok", "hit", "stale", "miss", "granted", "busy", "quarantined", "doubt",
-	"stored", "not_stored", "gave_back", "late", "error", "unavailable",
+	"touched", "stored", "not_stored", "broken", "too_large", "gave_back", "late", "error", "unavailable",
 }
 
 func (o outcome) String() string { return outcomeNames[o] }
@@ -44,7 +47,27 @@ type counters struct {
 	stalled       atomic.Uint64 // closed in the middle of a request
 	crowded       atomic.Uint64 // closed because connections kept too much
 	closedAsOther [4]atomic.Uint64
+
+	// Only memcached's stats tell these apart.
+	compared  [3]atomic.Uint64    // stores that compare a version, by compareHit and so on
+	meta      [2][2]atomic.Uint64 // ma that found a number or nothing, by countUp and countDown, then countHit and countMiss
+	inPlace   atomic.Uint64       // counters changed: memcached stores no item for it
+	authCmds  atomic.Uint64
+	authFails atomic.Uint64
+	yields    atomic.Uint64 // times a connection let others go first
 }
+
+// What became of a store that compares a version.
+const (
+	compareHit = iota
+	compareMiss
+	compareOther // the value there has another version
+)
+
+const (
+	countHit, countMiss = 0, 1
+	countUp, countDown  = 0, 1
+)
 
 func (c *counters) add(v protocol.Verb, o outcome) { c.commands[v][o].Add(1) }
 
@@ -67,5 +90,3 @@ func (c *counters) all(v protocol.Verb) uint64 {
 	}
 	return n
 }
-
-func (s *session) count(v protocol.Verb, o outcome) { s.srv.stats.add(v, o) }

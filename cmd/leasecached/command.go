@@ -90,7 +90,8 @@ func (c *Command) logHandler() slog.Handler {
 	return slog.NewTextHandler(c.stderr, o)
 }
 
-// Run serves until ctx ends, and then returns nil, or until something fails.
+// Run serves until ctx ends or a client asks for the end, and then returns nil,
+// or until something fails.
 // Either way Close comes next. Ready tells when it has begun.
 func (c *Command) Run(ctx context.Context) (err error) {
 	if len(c.unknown) > 0 {
@@ -117,6 +118,9 @@ func (c *Command) Run(ctx context.Context) (err error) {
 
 	select {
 	case <-ctx.Done():
+		return nil
+	case <-c.node.ShutdownAsked():
+		c.log.Info("a client has asked for the end")
 		return nil
 	case err := <-c.served:
 		c.served <- nil // for Close

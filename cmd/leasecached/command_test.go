@@ -45,6 +45,8 @@ func (n *fakeNode) Stop(ctx context.Context) error {
 func (n *fakeNode) Addr() string      { return n.lis.Addr().String() }
 func (n *fakeNode) AdminAddr() string { return n.Addr() }
 
+func (n *fakeNode) ShutdownAsked() <-chan struct{} { return nil }
+
 // harness is one command with a fake server.
 type harness struct {
 	*Command

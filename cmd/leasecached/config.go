@@ -23,6 +23,7 @@ type Config struct {
 	Admin          string // host:port
 	Cluster        string // host:port, or empty; not opened by this version
 	Insecure       bool
+	AllowShutdown  bool
 	MaxConnections int
 	StallTimeout   time.Duration
 	DrainTimeout   time.Duration
@@ -30,7 +31,8 @@ type Config struct {
 	Memory      int64 // bytes
 	MaxItemSize int   // bytes
 	LeaseOnly   []string
-	Threads     int // 0: one a core
+	Threads     int    // 0: one a core
+	IO          string // auto, epoll or goroutines
 
 	LogLevel  slog.Level
 	LogFormat string // text or json

@@ -50,6 +50,8 @@ func (endlessNode) Stop(context.Context) error { select {} }
 func (endlessNode) Addr() string               { return "nowhere" }
 func (endlessNode) AdminAddr() string          { return "nowhere" }
 
+func (endlessNode) ShutdownAsked() <-chan struct{} { return nil }
+
 var serving = regexp.MustCompile(`msg=serving listen=(\S+) admin=(\S+)`)
 
 // startProgram returns when the process serves. log waits for its end and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/server/admin"
@@ -16,6 +17,7 @@ type node interface {
 	Stop(context.Context) error
 	Addr() string
 	AdminAddr() string
+	ShutdownAsked() <-chan struct{} // closed when a client asked for the end
 }
 
 // listenFunc opens the ports and serves nothing yet.
@@ -29,15 +31,17 @@ type ports struct {
 
 func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	clients, err := server.New(server.Config{
-		Listen:       cfg.Listen,
-		Memory:       cfg.Memory,
-		MaxItem:      cfg.MaxItemSize,
-		MaxConns:     cfg.MaxConnections,
-		StallTimeout: cfg.StallTimeout,
-		LeaseOnly:    cfg.LeaseOnly,
-		Version:      version(),
-		Keeper:       k,
-		Logger:       log,
+		Listen:        cfg.Listen,
+		Memory:        cfg.Memory,
+		MaxItem:       cfg.MaxItemSize,
+		MaxConns:      cfg.MaxConnections,
+		StallTimeout:  cfg.StallTimeout,
+		LeaseOnly:     cfg.LeaseOnly,
+		AllowShutdown: cfg.AllowShutdown,
+		Loops:         cfg.loops(),
+		Version:       version(),
+		Keeper:        k,
+		Logger:        log,
 	})
 	if err != nil {
 		return nil, err
@@ -47,6 +51,14 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		return nil, errors.Join(err, clients.Stop(context.Background()))
 	}
 	return ports{clients, a}, nil
+}
+
+// loops is how many event loops serve clients; 0 is a goroutine for each.
+func (c *Config) loops() int {
+	if c.IO == "goroutines" || c.IO == "auto" && runtime.GOOS != "linux" {
+		return 0
+	}
+	return runtime.GOMAXPROCS(0) // what --threads set, or all cores
 }
 
 // Serve returns when one of the two fails, or when both were stopped.
@@ -70,3 +82,5 @@ func (p ports) Stop(ctx context.Context) error {
 
 func (p ports) Addr() string      { return p.clients.Addr().String() }
 func (p ports) AdminAddr() string { return p.admin.Addr().String() }
+
+func (p ports) ShutdownAsked() <-chan struct{} { return p.clients.ShutdownAsked() }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -35,6 +36,27 @@ func TestTheAdminPortAnswers(t *testing.T) {
 	require.NoError(t, reply.Body.Close())
 	require.Equal(t, "ready\n", string(body))
 	require.NoError(t, stop())
+}
+
+// A client that may ends the node, in order.
+func TestAClientAsksForTheEnd(t *testing.T) {
+	for _, how := range []string{"shutdown", "shutdown graceful"} {
+		h := newRealHarness()
+		ended := make(chan error, 1)
+		go func() { ended <- h.execute(t.Context(), append(freePorts, "--allow-shutdown")) }()
+		<-h.Ready()
+		nc, err := net.Dial("tcp", h.Addr())
+		require.NoError(t, err)
+		_, err = io.WriteString(nc, how+"\r\nmn\r\n")
+		require.NoError(t, err)
+		require.NoError(t, nc.SetReadDeadline(time.Now().Add(5*time.Second)))
+		reply, _ := io.ReadAll(nc) // the rest of what was sent makes it a reset
+		require.Empty(t, reply, "there is no answer")
+		require.NoError(t, nc.Close())
+		require.NoError(t, <-ended)
+		require.Contains(t, h.stderr.String(), "a client has asked for the end")
+		require.Contains(t, h.stderr.String(), "stopped")
+	}
 }
 
 // A start that fails half-way leaves nothing open.

@@ -36,6 +36,7 @@ func unavailable(format string, args ...any) error {
 // Owner serves all shards of its keeper.
 type Owner struct {
 	keeper  Keeper
+	cache   *memory.Cache
 	clock   func() int64
 	shards  []owned
 	buckets []bucket
@@ -80,6 +81,7 @@ type Options struct {
 func New(o Options) *Owner {
 	w := &Owner{
 		keeper:  o.Keeper,
+		cache:   o.Cache,
 		clock:   o.Clock,
 		reserve: reserve,
 		shards:  make([]owned, o.Keeper.Shards()),
@@ -115,7 +117,7 @@ func New(o Options) *Owner {
 // error nothing is locked. The gate is looked at under the lock that the
 // command's effect will be made under.
 func (w *Owner) lock(hash uint64) (*owned, error) {
-	s := &w.shards[shard.OfHash(hash, uint32(len(w.shards)))]
+	s := w.shardOf(hash)
 	s.bucket.mu.Lock()
 	if !s.bucket.mu.open {
 		s.bucket.mu.Unlock()
@@ -128,6 +130,10 @@ func (w *Owner) lock(hash uint64) (*owned, error) {
 		}
 	}
 	return s, nil
+}
+
+func (w *Owner) shardOf(hash uint64) *owned {
+	return &w.shards[shard.OfHash(hash, uint32(len(w.shards)))]
 }
 
 // unlock ends a command: it sees to it that the bucket's timer fires when the
@@ -157,6 +163,11 @@ func (w *Owner) advance(b *bucket) {
 		return
 	}
 	b.mu.wakeAt = 0
+	w.settle(b, now)
+}
+
+// settle lets whatever ran out in a bucket do so. The bucket is locked.
+func (w *Owner) settle(b *bucket, now int64) {
 	next := int64(0)
 	for _, s := range b.shards {
 		s.table.Advance(now)

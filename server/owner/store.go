@@ -75,3 +75,9 @@ func toMemory(it *lease.Item) memory.Item {
 		Value:      it.Value,
 	}
 }
+
+// Size is what an item takes in the store, header and all.
+func Size(key []byte, it *lease.Item) int {
+	stored := toMemory(it)
+	return memory.Size(key, &stored)
+}

@@ -3,6 +3,8 @@ package memory
 import (
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 )
 
 // DefaultMaxItem is the largest value when Options names none.
@@ -17,14 +19,24 @@ type Options struct {
 	// kinds of keys than that to deal out; 0 = as many as are useful. Memory is
 	// not shared between partitions: one without keys is wasted.
 	MaxPartitions int
+
+	// Reserve is how much address space to set aside, for a budget that may grow
+	// by Resize; 0 = Bytes. If the system refuses it is less.
+	Reserve int64
 }
 
 // Cache is a set of partitions under one budget.
 type Cache struct {
-	limit      int64
+	limit      atomic.Int64
 	mem        []byte
+	layout     layout
+	reserved   int // segments of each partition that there is address space for
 	partitions []Partition
 	published  []published
+
+	resizing  sync.Mutex
+	share     int // segments of each partition by the budget
+	committed int // segments of each partition that may be touched
 }
 
 // New makes an empty cache. It reserves address space for the whole budget,
@@ -41,21 +53,59 @@ func New(o Options) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	each := l.segments * l.segment
-	mem, err := mapMemory(l.partitions * each)
-	if err != nil {
-		return nil, fmt.Errorf("cannot reserve %d bytes of memory: %w", o.Bytes, err)
-	}
 	c := &Cache{
-		limit:      o.Bytes,
-		mem:        mem,
+		layout:     l,
+		share:      l.segments,
 		partitions: make([]Partition, l.partitions),
 		published:  make([]published, l.partitions),
 	}
+	c.limit.Store(o.Bytes)
+	if err := c.reserve(o.Reserve); err != nil {
+		return nil, fmt.Errorf("cannot reserve %d bytes of memory: %w", o.Bytes, err)
+	}
+	each := c.reserved * l.segment
 	for i := range c.partitions {
-		c.partitions[i].init(mem[i*each:(i+1)*each:(i+1)*each], l, o.MaxItem, &c.published[i])
+		c.partitions[i].init(c.mem[i*each:(i+1)*each:(i+1)*each], l, o.MaxItem, &c.published[i])
 	}
 	return c, nil
+}
+
+// reserve takes the address space, as much of it as the system gives, and makes
+// that of the budget usable.
+func (c *Cache) reserve(bytes int64) (err error) {
+	l := &c.layout
+	c.reserved = l.segments
+	if growable {
+		c.reserved = max(l.segments, int(min(bytes/int64(l.partitions), locationMask)/int64(l.segment)))
+	}
+	for {
+		c.mem, err = mapMemory(l.partitions * c.reserved * l.segment)
+		if err == nil {
+			break
+		}
+		if c.reserved == l.segments {
+			return err
+		}
+		c.reserved = max(l.segments, c.reserved/2)
+	}
+	if err := c.commit(l.segments); err != nil {
+		_ = unmapMemory(c.mem) // there was an error before
+		return err
+	}
+	return nil
+}
+
+// commit makes the first so many segments of every partition usable.
+func (c *Cache) commit(segments int) error {
+	size := c.layout.segment
+	for i := range c.partitions {
+		first := i * c.reserved
+		if err := commitMemory(c.mem[(first+c.committed)*size : (first+segments)*size]); err != nil {
+			return err
+		}
+	}
+	c.committed = segments
+	return nil
 }
 
 // Partitions is the number of partitions, a power of two from 1 to 64.

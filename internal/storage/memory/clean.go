@@ -46,11 +46,11 @@ func (p *Partition) room(n int) int {
 	return p.seg.head
 }
 
-// pageSegment returns an empty segment for pages of the index.
-func (p *Partition) pageSegment() int {
+// emptySegment returns an empty segment for another use than records.
+func (p *Partition) emptySegment(u use) int {
 	e := p.effortFor(p.seg.size)
 	for {
-		if i, ok := p.seg.open(pages); ok {
+		if i, ok := p.seg.open(u); ok {
 			return i
 		}
 		p.clean(p.victim(&e))
@@ -98,7 +98,7 @@ func (p *Partition) victim(e *effort) (int, mode) {
 
 // capacity is the bytes there are for records.
 func (p *Partition) capacity() int {
-	return (len(p.seg.all) - p.seg.ofIndex) * p.seg.size
+	return (p.seg.limit - p.seg.ofIndex) * p.seg.size
 }
 
 // clean goes once through segment v. What survives moves into the head while
@@ -123,8 +123,11 @@ func (p *Partition) clean(v int, m mode) {
 		switch {
 		case expired:
 			p.reclaimed++
+			if r[0]&isFetched == 0 {
+				p.expiredUnfetched++
+			}
 		case !p.keep(r, m, kept+size, inHead):
-			p.evictions++
+			p.evict(r)
 		default:
 			to := base + kept
 			if inHead {

@@ -3,6 +3,7 @@ package memory
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -17,6 +18,7 @@ import (
 // does not hold must be absent; one it holds may be absent (evicted), and is
 // then forgotten, so that it must stay absent until it is put again.
 type model struct {
+	c     *Cache
 	p     *Partition
 	items map[string]Item
 	now   int64
@@ -26,7 +28,7 @@ func newModel(t testing.TB, o Options) *model {
 	c, err := New(o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
-	return &model{p: c.Partition(0), items: map[string]Item{}, now: 1}
+	return &model{c: c, p: c.Partition(0), items: map[string]Item{}, now: 1}
 }
 
 func roundDown(t int64) int64 { return t &^ (TimeStep - 1) }
@@ -130,6 +132,25 @@ func (m *model) each() error {
 		if !seen[k] {
 			delete(m.items, k)
 		}
+	}
+	return nil
+}
+
+// resize changes the budget, which may be refused, and looks whether it is kept.
+func (m *model) resize(bytes int64) error {
+	before := m.p.seg.limit
+	err := m.c.Resize(bytes, func(_ int, f func(*Partition)) error { f(m.p); return nil })
+	s := m.c.Stats()
+	var refused *BudgetError
+	switch {
+	case errors.As(err, &refused) && (refused.Least <= bytes || m.p.seg.limit != before):
+		return fmt.Errorf("refused %d: %w, and %d segments became %d", bytes, err, before, m.p.seg.limit)
+	case refused != nil:
+		return nil
+	case err != nil:
+		return err
+	case s.Limit != bytes || s.Used > s.Limit:
+		return fmt.Errorf("%d used of %d, %d were asked for", s.Used, s.Limit, bytes)
 	}
 	return nil
 }
@@ -254,7 +275,7 @@ func TestModel(t *testing.T) {
 func runModel(t *testing.T, seed uint64, hash func([]byte) uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	largest := []int{300, 20_000, 60_000}[seed%3]
-	m := newModel(t, Options{Bytes: 800 << 10, MaxItem: largest})
+	m := newModel(t, Options{Bytes: 800 << 10, MaxItem: largest, Reserve: 4 << 20})
 	m.p.hashOf = hash
 	keys := []int{50, 700, 6000}[r.IntN(3)]
 	const steps = 12_000
@@ -281,6 +302,9 @@ func runModel(t *testing.T, seed uint64, hash func([]byte) uint64) {
 			err = m.get(key, false)
 		default:
 			err = m.get(key, true)
+		}
+		if err == nil && step%700 == 0 {
+			err = m.resize(500<<10 + r.Int64N(2<<20))
 		}
 		if err == nil && step%500 == 0 {
 			err = m.check()

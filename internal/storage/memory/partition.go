@@ -1,6 +1,10 @@
 package memory
 
-import "github.com/leasecache/leasecache/shard"
+import (
+	"sync/atomic"
+
+	"github.com/leasecache/leasecache/shard"
+)
 
 // Partition is one independent part of a Cache. The caller serializes all
 // calls on it. In every method hash is shard.Hash of the key.
@@ -17,11 +21,17 @@ type Partition struct {
 
 	items     int
 	live      int // bytes in live records, padding included
-	evictions uint64
+	stored    uint64
 	expired   uint64
 	reclaimed uint64
 	cleaned   uint64
 	moved     uint64
+	evictions uint64
+	evicted   evicted
+
+	expiredUnfetched uint64
+
+	onEvict atomic.Pointer[func(key []byte, it Item)]
 
 	hashOf func(key []byte) uint64 // shard.Hash; tests make collisions with another
 	out    *published
@@ -36,7 +46,7 @@ func (p *Partition) init(mem []byte, l layout, maxItem int, out *published) {
 	p.index.mem = mem
 	p.index.maxDepth = l.maxDepth
 	// The index comes first: so no record lies at offset 0.
-	p.grantPages(p.pageSegment())
+	p.grantPages(p.emptySegment(pages))
 	p.index.directory = []uint32{p.index.takePage(0)}
 	p.seg.head, _ = p.seg.open(log)
 	p.publish()
@@ -97,11 +107,15 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 	size := sizeOf(key, &it)
 	if found {
 		r := record(p.mem[at:])
+		if r.expired(p.now) {
+			p.expired++
+		}
 		if room := r.room(); fits(size, room) {
 			// A record keeps its place in the order of eviction, and an overwrite
 			// is a use: it gets a chance to be moved to a younger segment.
 			r.write(key, &it, room, max(r.use(), 1))
 			p.seg.all[p.seg.of(at)].lives(it.dies())
+			p.stored++
 			return nil
 		}
 		p.drop(g, slot, at)
@@ -111,6 +125,7 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 	record(p.mem[to:]).write(key, &it, size, 0)
 	p.index.pageOf(part).insert(entryOf(part, to))
 	p.items++
+	p.stored++
 	return nil
 }
 
@@ -222,7 +237,7 @@ func (p *Partition) makeSlot(part uint32) {
 			return
 		}
 		switch {
-		case g.depth == p.index.maxDepth, !p.havePage():
+		case g.depth >= p.index.maxDepth, !p.havePage():
 			p.evictFrom(g, part)
 		case g.count == pageFull: // else the search for a page made room in this one
 			p.index.split(part)
@@ -237,10 +252,10 @@ func (p *Partition) havePage() bool {
 	if p.index.nextPage < p.index.endPage {
 		return true
 	}
-	if p.seg.ofIndex >= len(p.seg.all)/2 {
+	if p.seg.ofIndex >= p.seg.limit/2 {
 		return false
 	}
-	p.grantPages(p.pageSegment())
+	p.grantPages(p.emptySegment(pages))
 	return true
 }
 
@@ -256,6 +271,7 @@ func (p *Partition) evictFrom(g *page, part uint32) {
 	for g.slots[i] == 0 {
 		i = next(i)
 	}
-	p.evictions++
-	p.drop(g, i, locationOf(g.slots[i]))
+	at := locationOf(g.slots[i])
+	p.evict(p.mem[at:])
+	p.drop(g, i, at)
 }

@@ -218,6 +218,9 @@ func sizeOf(key []byte, it *Item) int {
 	return fixedHeader + int(optionalLen[fieldsOf(it)]) + len(key) + len(it.Tags) + len(it.Value)
 }
 
+// Size is what an item takes, in bytes.
+func Size(key []byte, it *Item) int { return sizeOf(key, it) }
+
 // write fills r, which takes up room bytes (at least sizeOf, at most maxPad
 // more), with a new record.
 func (r record) write(key []byte, it *Item, room int, use uint8) {

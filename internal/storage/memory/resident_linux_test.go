@@ -37,6 +37,23 @@ func TestResidentPagesAreWithinUsed(t *testing.T) {
 	require.Greater(t, resident(t, c), c.Stats().Limit/10*8)
 }
 
+// A budget that became smaller gives pages back, and address space set aside
+// takes none.
+func TestResidentPagesAfterAResize(t *testing.T) {
+	c := growing(t, 24*mib, 96*mib, 64*kib)
+	putMany(t, c, "a", 80_000, 300)
+	require.Greater(t, resident(t, c), int64(20*mib))
+	for _, budget := range []int64{14 * mib, 40 * mib, 12 * mib} {
+		_, err := resize(c, budget)
+		require.NoError(t, err)
+		putMany(t, c, "b", 200_000, 300)
+		s := c.Stats()
+		require.LessOrEqual(t, resident(t, c), s.Used)
+		require.LessOrEqual(t, s.Used, budget)
+		require.Greater(t, resident(t, c), budget/10*7)
+	}
+}
+
 // What an item takes beyond its key of 16 bytes and its value of 100: of
 // resident memory while there is room, of the budget when the cache is full.
 func BenchmarkOverhead(b *testing.B) {

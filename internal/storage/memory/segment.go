@@ -8,6 +8,7 @@ const (
 	unused use = iota // free, or never opened
 	log               // holds records
 	pages             // holds pages of the index, for good
+	given             // given back to the system, because the budget became smaller
 )
 
 // segment is what a partition knows of one of its segments. Records lie in
@@ -25,7 +26,9 @@ type segment struct {
 type segments struct {
 	all     []segment
 	size    int
+	limit   int      // how many may be open at a time; fewer than all, and for a while fewer than are open, when the budget shrinks
 	free    []uint32 // opened before and empty again; taken first, their memory is resident
+	given   []uint32 // given back
 	fresh   int      // segments from here on were never opened
 	head    int
 	seq     uint64
@@ -33,10 +36,23 @@ type segments struct {
 }
 
 func (s *segments) init(n, size int) {
-	s.all = make([]segment, n)
-	s.free = make([]uint32, 0, n)
 	s.size = size
+	s.setLimit(n)
 }
+
+// setLimit changes how many segments may be open. It makes room for what is to
+// be known of more, so that nothing is allocated later.
+func (s *segments) setLimit(n int) {
+	s.limit = n
+	if n > len(s.all) {
+		s.all = append(make([]segment, 0, n), s.all...)[:n]
+		s.free = append(make([]uint32, 0, n), s.free...)
+		s.given = append(make([]uint32, 0, n), s.given...)
+	}
+}
+
+// opened is the number of segments that memory may have been taken for.
+func (s *segments) opened() int { return s.fresh - len(s.given) }
 
 func (s *segments) roomIn(i int) int { return s.size - int(s.all[i].tail) }
 
@@ -47,16 +63,22 @@ func (s *segments) open(u use) (int, bool) {
 	case len(s.free) > 0:
 		i = int(s.free[len(s.free)-1])
 		s.free = s.free[:len(s.free)-1]
-	case s.fresh < len(s.all):
+	case s.opened() >= s.limit:
+		return 0, false
+	case len(s.given) > 0:
+		i = int(s.given[len(s.given)-1])
+		s.given = s.given[:len(s.given)-1]
+	default:
 		i = s.fresh
 		s.fresh++
-	default:
-		return 0, false
 	}
 	s.seq++
 	s.all[i] = segment{use: u, seq: s.seq}
-	if u == pages {
+	switch u {
+	case pages:
 		s.ofIndex++
+	case given:
+		s.given = append(s.given, uint32(i))
 	}
 	return i, true
 }

@@ -1,0 +1,136 @@
+package memory
+
+import "fmt"
+
+// BudgetError says that a budget is out of bounds. Least is the smallest that is
+// possible now, 0 if the budget was too large.
+type BudgetError struct{ Least int64 }
+
+func (e *BudgetError) Error() string {
+	if e.Least == 0 {
+		return "the memory budget is larger than what address space was set aside for"
+	}
+	return fmt.Sprintf("the memory budget is too small: what is stored now takes at least %d bytes", e.Least)
+}
+
+// leastRecords is how many segments of records a partition may shrink to: one
+// that is filled, one to clean, and one more that there is a choice.
+const leastRecords = 3
+
+// Resize changes the budget of a cache that is in use. within has to run a
+// function while it holds the lock of a partition, as rule 1 of the package
+// says; its error ends the matter. A smaller budget evicts, a segment in each
+// turn, and when Resize returns the memory is the system's again. After an error
+// of within the cache keeps to the budget that was asked for, but may not have
+// given everything back; after any other nothing has changed.
+//
+// The size of a segment and the number of partitions stay those of New. The
+// index gives nothing back, so the least budget depends on how many items there
+// were.
+//
+// First every partition agrees to its new share, and only then does any of them
+// evict. Schedule, were each done with before the next is asked:
+//
+//	1 Partition 0 evicts half of its items. 2 The index of partition 1 has grown
+//	beyond the new share: refused. 3 The items are gone for nothing.
+func (c *Cache) Resize(bytes int64, within func(partition int, f func(*Partition)) error) error {
+	c.resizing.Lock()
+	defer c.resizing.Unlock()
+	depth, share := c.shareOf(bytes)
+	if share > c.reserved {
+		return &BudgetError{}
+	}
+	if share > c.committed {
+		if err := c.commit(share); err != nil {
+			return fmt.Errorf("%w: %w", &BudgetError{}, err)
+		}
+	}
+	before := c.limit.Load()
+	c.limit.Store(max(before, bytes))
+	for i := range c.partitions {
+		least := 0
+		err := within(i, func(p *Partition) { least = p.aim(share, depth) })
+		if err == nil && least > share {
+			err = &BudgetError{Least: c.budgetFor(least)}
+		}
+		if err != nil {
+			for j := range i {
+				_ = within(j, func(p *Partition) { p.aim(c.share, depth) }) // it has that much
+			}
+			c.limit.Store(before)
+			return err
+		}
+	}
+	c.share, c.layout.maxDepth = share, depth
+	for i := range c.partitions {
+		if err := c.shrink(i, within); err != nil {
+			return err
+		}
+	}
+	c.limit.Store(bytes)
+	return nil
+}
+
+// shrink has a partition give back what is beyond its share.
+func (c *Cache) shrink(i int, within func(int, func(*Partition)) error) error {
+	for {
+		gone := -1
+		if err := within(i, func(p *Partition) { gone = p.giveBack() }); err != nil {
+			return err
+		}
+		if gone < 0 {
+			return nil
+		}
+		// Nobody touches it now: only another Resize would open it again.
+		size := c.layout.segment
+		first := (i*c.reserved + gone) * size
+		if err := giveBackMemory(c.mem[first : first+size]); err != nil {
+			return fmt.Errorf("give memory back: %w", err)
+		}
+	}
+}
+
+// shareOf is a partition's part of a budget: how deep its index may get, which
+// never is less than it was, and how many segments it may have. What is known of
+// each segment that it ever had counts.
+func (c *Cache) shareOf(bytes int64) (depth uint8, segments int) {
+	each := bytes / int64(len(c.partitions))
+	depth = max(c.layout.maxDepth, maxDepthFor(each))
+	usable := each - 4<<depth
+	size, known := int64(c.layout.segment), int64(c.committed)
+	if n := usable / (size + perSegmentBytes); n >= known {
+		return depth, int(n)
+	}
+	return depth, int(max(0, usable-known*perSegmentBytes) / size)
+}
+
+// budgetFor is the least budget in which partitions have so many segments.
+func (c *Cache) budgetFor(segments int) int64 {
+	each := int64(segments)*int64(c.layout.segment) + int64(c.committed)*perSegmentBytes
+	return (each + 4<<c.layout.maxDepth) * int64(len(c.partitions))
+}
+
+// aim makes a number of segments the partition's share, unless it needs more at
+// the least; it returns the least number. Nothing is evicted yet, but the index
+// takes no segment more than its part of the new share.
+func (p *Partition) aim(segments int, depth uint8) (least int) {
+	least = p.seg.ofIndex + leastRecords
+	if segments < least {
+		return least
+	}
+	p.seg.setLimit(segments)
+	p.index.maxDepth = max(p.index.maxDepth, depth)
+	p.publish()
+	return least
+}
+
+// giveBack empties a segment beyond the share and returns it, or -1 when there
+// is none.
+func (p *Partition) giveBack() int {
+	if p.seg.opened() <= p.seg.limit {
+		return -1
+	}
+	i := p.emptySegment(given)
+	p.publish()
+	return i
+}
