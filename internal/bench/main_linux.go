@@ -163,12 +163,9 @@ func (o *options) kinds() (kinds []*target.Kind, missing []string, err error) {
 	}
 	ours.Flags = strings.Fields(o.flags)
 	kinds = append(kinds, ours)
-	if o.base != "" {
-		base, err := target.Find(target.Leasecached, o.base)
-		if err != nil {
-			return nil, nil, err
-		}
-		base.Name += " (base)"
+	if base, err := o.baseline(path); err != nil {
+		return nil, nil, err
+	} else if base != nil {
 		kinds = append(kinds, base)
 	}
 	for _, rival := range []struct {
@@ -188,4 +185,21 @@ func (o *options) kinds() (kinds []*target.Kind, missing []string, err error) {
 		}
 	}
 	return kinds, missing, nil
+}
+
+// baseline is the leasecached that this tree's is compared with, if any.
+func (o *options) baseline(path string) (*target.Kind, error) {
+	name := strings.TrimSpace("leasecached " + o.baseFlags)
+	switch {
+	case o.base != "":
+		path, name = o.base, name+" (base)"
+	case o.baseFlags == "":
+		return nil, nil
+	}
+	k, err := target.Find(target.Leasecached, path)
+	if err != nil {
+		return nil, err
+	}
+	k.Name, k.Flags = name, strings.Fields(o.baseFlags)
+	return k, nil
 }

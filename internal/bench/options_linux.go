@@ -17,7 +17,7 @@ type options struct {
 	mode, out                           string
 	only                                []string
 	leasecached, base, memcached, redis string
-	flags                               string
+	flags, baseFlags                    string
 	render                              bool
 	scale                               experiment.Scale
 	given                               []string // flags that change what is measured
@@ -46,6 +46,7 @@ func parse(args []string, said io.Writer) (*options, error) {
 	fs.StringVar(&o.leasecached, "leasecached", "", "program to measure (built from this tree)")
 	fs.StringVar(&o.flags, "flags", "", "more flags for it")
 	fs.StringVar(&o.base, "base", "", "another leasecached to compare it with")
+	fs.StringVar(&o.baseFlags, "base-flags", "", "flags for that; without -base, it is the same program with these flags")
 	fs.StringVar(&o.memcached, "memcached", os.Getenv("MEMCACHED"), "memcached to compare with, or several with commas (MEMCACHED, or the installed one)")
 	fs.StringVar(&o.redis, "redis", os.Getenv("REDIS"), "redis-server to compare with (REDIS, or the installed one)")
 	fs.Int64Var(&items, "items", 0, "most items when memory is measured (1 000 000, quick 300 000)")
@@ -81,7 +82,7 @@ func parse(args []string, said io.Writer) (*options, error) {
 		o.scale.Held[len(o.scale.Held)-1] = held << 20
 	}
 	fs.Visit(func(f *flag.Flag) {
-		if slices.Contains([]string{"flags", "items", "held"}, f.Name) {
+		if slices.Contains([]string{"flags", "base-flags", "items", "held"}, f.Name) {
 			o.given = append(o.given, fmt.Sprintf("-%s %q", f.Name, f.Value))
 		}
 	})
