@@ -9,6 +9,7 @@ import (
 // beginning of an argument for it, in this order; only items, slabs and sizes
 // have to be whole.
 func (s *session) stats(req *protocol.Request) {
+	s.tally() // what this connection asked before is among it
 	if len(req.Args) == 0 {
 		s.statsGeneral()
 		s.statsEnd(req)

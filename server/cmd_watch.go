@@ -139,7 +139,7 @@ func (s *session) tellStored(req *protocol.Request) {
 		expires = s.at.expiry(req.TTL)
 	}
 	switch {
-	case s.seen.came == outcomeError:
+	case s.seen.came == outcomeTooLarge:
 		status = "too_large"
 	case !edits(req.Verb):
 		if s.seen.came == outcomeStored {

@@ -23,9 +23,11 @@ type loopConn struct {
 	sent   int          // of unsent
 	kept   atomic.Int64 // len(unsent), for who asks
 	begun  bool
+	waits  bool   // replies may wait for others
 	armed  uint32 // what epoll watches for
 
 	deadline int64 // when it has stalled for too long; 0 is never
+	last     int64 // when it last asked for something, or got a reply that had to wait
 	ending   bool  // sends no more requests
 	closed   bool
 
@@ -73,6 +75,7 @@ func (c *loopConn) wasPosted() {
 		c.end()
 	default:
 		c.flush(nil)
+		c.last = c.srv.clock.now()
 		c.watch()
 	}
 }
@@ -84,7 +87,7 @@ func (c *loopConn) begin() {
 		l.conns = append(l.conns, nil)
 	}
 	l.conns[c.fd] = c
-	c.begun, c.armed = true, unix.EPOLLIN
+	c.begun, c.armed, c.last = true, unix.EPOLLIN, c.srv.clock.now()
 	err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, c.fd, &unix.EpollEvent{Events: c.armed, Fd: int32(c.fd)})
 	if err != nil {
 		c.log(os.NewSyscallError("epoll_ctl", err))
@@ -150,6 +153,7 @@ func (c *loopConn) feed(data, buf []byte) {
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
 		at := c.srv.clock.read()
+		c.last = at.now
 		c.activity.Store(at.now)
 		n, state := c.session.feed(data[used:], at)
 		c.activity.Store(-at.now)
@@ -163,7 +167,7 @@ func (c *loopConn) feed(data, buf []byte) {
 		if c.closed {
 			return
 		}
-		if state == feedClose || c.tooMuch(c.load()) {
+		if state == feedClose || (c.waits || len(c.unsent) > 0) && c.tooMuch(c.load()) {
 			c.keep(buf, data[used:])
 			c.end()
 			return
@@ -175,7 +179,7 @@ func (c *loopConn) feed(data, buf []byte) {
 		if state == feedMore {
 			break
 		}
-		if len(c.unsent) > 0 || round == turn {
+		if len(c.unsent) > 0 || state == feedTurn || round == turn {
 			c.more = true
 			if len(c.unsent) == 0 {
 				c.srv.stats.yields.Add(1)
@@ -266,17 +270,23 @@ func (c *loopConn) flush(batch []byte) {
 	if c.closed {
 		return
 	}
-	c.queue.mu.Lock()
-	if c.queue.first != nil {
-		c.queue.append(batch)
-		batch = nil
+	if c.session.placed > 0 {
+		c.waits = true
 	}
-	ready := c.queue.ready
-	c.queue.ready, c.queue.writing = nil, false
-	c.queue.mu.Unlock()
-	if len(ready) > 0 {
-		c.send(ready)
-		c.srv.budget.add(-len(ready))
+	if c.waits { // else nobody else has the replies in hand
+		c.queue.mu.Lock()
+		if c.queue.first != nil {
+			c.queue.append(batch)
+			batch = nil
+		}
+		ready := c.queue.ready
+		c.queue.ready, c.queue.writing = nil, false
+		c.waits = c.queue.first != nil
+		c.queue.mu.Unlock()
+		if len(ready) > 0 {
+			c.send(ready)
+			c.srv.budget.add(-len(ready))
+		}
 	}
 	if len(batch) > 0 {
 		c.send(batch)
@@ -322,6 +332,7 @@ func (c *loopConn) writable() {
 		c.srv.budget.add(-len(c.unsent))
 		c.unsent, c.sent = nil, 0
 		c.kept.Store(0)
+		c.last = c.srv.clock.now()
 		c.flush(nil)
 		c.resume()
 	}
@@ -369,6 +380,16 @@ func (c *loopConn) finish() {
 		return
 	}
 	c.watch()
+}
+
+// idle closes a connection that asks for nothing and waits for nothing.
+func (c *loopConn) idle(now int64) {
+	if c.more || c.queue.waits() {
+		c.last = now
+		return
+	}
+	c.kicked()
+	c.end()
 }
 
 func (c *loopConn) timedOut() {

@@ -42,11 +42,15 @@ const (
 )
 
 func newLoop(srv *Server) (*loop, error) {
+	shortest := srv.cfg.StallTimeout
+	if idle := srv.cfg.IdleTimeout; idle > 0 {
+		shortest = min(shortest, idle)
+	}
 	l := &loop{
 		srv: srv, epoll: -1, wakeup: -1,
 		in: make([]byte, loopInput), events: make([]unix.EpollEvent, loopEvents),
 		// Stalls are noticed a quarter late at most.
-		tick: min(time.Second, max(10*time.Millisecond, srv.cfg.StallTimeout/4)),
+		tick: min(time.Second, max(10*time.Millisecond, shortest/4)),
 	}
 	var err error
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -106,7 +110,7 @@ func (l *loop) wait() int {
 		return 0
 	}
 	timeout := -1
-	if l.timed > 0 {
+	if l.ticks() {
 		timeout = int(l.tick / time.Millisecond)
 	}
 	n, err := unix.EpollWait(l.epoll, l.events, timeout)
@@ -188,9 +192,14 @@ func (l *loop) goOn() {
 	}
 }
 
-// deadlines closes who stalls.
+// ticks reports whether the time has to be looked at.
+func (l *loop) ticks() bool {
+	return l.timed > 0 || l.srv.cfg.IdleTimeout > 0 && l.open.Load() > 0
+}
+
+// deadlines closes who stalls or is idle.
 func (l *loop) deadlines() {
-	if l.timed == 0 {
+	if !l.ticks() {
 		return
 	}
 	now := l.srv.clock.now()
@@ -198,9 +207,16 @@ func (l *loop) deadlines() {
 		return
 	}
 	l.ticked = now
+	idle := int64(l.srv.cfg.IdleTimeout)
 	for _, c := range l.conns {
-		if c != nil && c.deadline != 0 && now >= c.deadline {
-			c.timedOut()
+		switch {
+		case c == nil:
+		case c.deadline != 0:
+			if now >= c.deadline {
+				c.timedOut()
+			}
+		case idle > 0 && now-c.last >= idle:
+			c.idle(now)
 		}
 	}
 }

@@ -35,7 +35,10 @@ type Config struct {
 	MaxItem      int           // largest value in bytes [1 MiB]
 	MaxConns     int           // client connections at most [1024]
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
+	IdleTimeout  time.Duration // how long a peer may ask for nothing; 0 is for ever
+	Turn         int           // requests of a connection that are done before others have their turn [1000]
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
+	AuthFile     string        // of memcached's ASCII authentication; without it everybody may come in
 	Denied       Denied        // commands that clients may not use
 
 	Loops         int  // event loops for the connections; 0 gives each a goroutine
@@ -67,6 +70,9 @@ func (c *Config) fill() {
 	if c.StallTimeout == 0 {
 		c.StallTimeout = 30 * time.Second
 	}
+	if c.Turn == 0 {
+		c.Turn = 1000
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -88,6 +94,8 @@ type Server struct {
 	transport *transport
 	stats     counters
 	budget    *budget
+	users     *users // nil if everybody may come in
+	logs      [logKinds]logLimit
 	watchers  *watchers
 	numbers   atomic.Int64 // of connections
 
@@ -122,6 +130,10 @@ type Server struct {
 // the caller closes that after Stop.
 func New(cfg Config) (*Server, error) {
 	cfg.fill()
+	users, err := loadUsers(cfg.AuthFile, cfg.Logger)
+	if err != nil {
+		return nil, err
+	}
 	leaseShare := cfg.Memory / leaseShareOf
 	cache, err := memory.New(memory.Options{
 		Bytes:         cfg.Memory - leaseShare,
@@ -144,9 +156,10 @@ func New(cfg Config) (*Server, error) {
 		limits:    protocol.Limits{MaxBody: cfg.MaxItem, MaxIntent: cfg.Keeper.LongestIntent()},
 		cache:     cache,
 		listeners: listeners,
-		shutdown:  make(chan struct{}),
 		conns:     make(map[connection]struct{}),
 		budget:    newBudget(&cfg),
+		users:     users,
+		shutdown:  make(chan struct{}),
 	}
 	s.watchers = newWatchers(s.budget, s.watchChanged)
 	for _, prefix := range cfg.LeaseOnly {

@@ -32,6 +32,9 @@ func (s *session) statsConns() {
 		if at < 0 {
 			at, state = -at, "conn_read"
 		}
+		if c.watching {
+			state = "conn_watch"
+		}
 		s.connStat(l.session.number, "addr", address(l.addr))
 		s.connStat(l.session.number, "listen_addr", address(l.local))
 		s.connStat(l.session.number, "state", state)
@@ -46,16 +49,22 @@ func (s *session) connStat(id int64, name, value string) {
 	s.out = protocol.AppendStat(s.out, strconv.FormatInt(id, 10)+":"+name, value)
 }
 
+// listedConn is a connection with what the server's lock guards of it.
+type listedConn struct {
+	connection
+	watching bool
+}
+
 // sortedConns are the connections there are, oldest first. Their lock is held
 // only to copy their list.
-func (srv *Server) sortedConns() []connection {
+func (srv *Server) sortedConns() []listedConn {
 	srv.mu.Lock()
-	conns := make([]connection, 0, len(srv.conns))
+	conns := make([]listedConn, 0, len(srv.conns))
 	for c := range srv.conns {
-		conns = append(conns, c)
+		conns = append(conns, listedConn{c, c.watches()})
 	}
 	srv.mu.Unlock()
-	slices.SortFunc(conns, func(a, b connection) int { return cmp.Compare(a.about().session.number, b.about().session.number) })
+	slices.SortFunc(conns, func(a, b listedConn) int { return cmp.Compare(a.about().session.number, b.about().session.number) })
 	return conns
 }
 

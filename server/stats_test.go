@@ -214,16 +214,21 @@ func TestCachedumpIsBounded(t *testing.T) {
 
 func TestStatsConns(t *testing.T) {
 	s := start(t, nil)
-	a, b := dial(t, s), dial(t, s)
+	a, b, w := dial(t, s), dial(t, s), dial(t, s)
 	b.send("mn\n")
 	b.expect("MN")
-	a.send("stats conns\n")
+	w.send("watch evictions\n")
+	w.expect("OK")
 	lines := map[string]string{}
-	for line := a.line(); line != "END"; line = a.line() {
-		_, rest, _ := strings.Cut(line, " ")
-		name, value, _ := strings.Cut(rest, " ")
-		lines[name] = value
-	}
+	require.Eventually(t, func() bool { // w has heard OK before it is put aside
+		a.send("stats conns\n")
+		for line := a.line(); line != "END"; line = a.line() {
+			_, rest, _ := strings.Cut(line, " ")
+			name, value, _ := strings.Cut(rest, " ")
+			lines[name] = value
+		}
+		return lines["3:state"] == "conn_watch"
+	}, 5*time.Second, time.Millisecond)
 	require.Equal(t, "tcp:"+s.Addr().String(), lines["0:addr"])
 	require.Equal(t, "conn_listening", lines["0:state"])
 	for id, p := range map[string]*peer{"1": a, "2": b} {

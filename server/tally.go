@@ -36,6 +36,7 @@ const (
 	storeTooLarge
 	authCmds
 	authErrors
+	idleKicks
 	bytesRead
 	bytesWritten
 	connYields
@@ -46,6 +47,8 @@ const (
 	evictedUnfetched
 	evictedActive
 	evictedExpiring
+	watcherSkipped
+	watcherSent
 	leaseHits
 	leaseGranted
 	leaseFilled
@@ -90,6 +93,7 @@ var countedNames = [countedEnd]string{
 	storeTooLarge:           "store_too_large",
 	authCmds:                "auth_cmds",
 	authErrors:              "auth_errors",
+	idleKicks:               "idle_kicks",
 	bytesRead:               "bytes_read",
 	bytesWritten:            "bytes_written",
 	connYields:              "conn_yields",
@@ -100,6 +104,8 @@ var countedNames = [countedEnd]string{
 	evictedUnfetched:        "evicted_unfetched",
 	evictedActive:           "evicted_active",
 	evictedExpiring:         "evicted_nonzero",
+	watcherSkipped:          "log_watcher_skipped",
+	watcherSent:             "log_watcher_sent",
 	leaseHits:               "lease_hits",
 	leaseGranted:            "lease_granted",
 	leaseFilled:             "lease_filled",
@@ -207,6 +213,7 @@ func (srv *Server) tally(mem *memory.Stats, l *lease.Stats) (t tally) {
 	t[connYields] = c.yields.Load()
 	t[authCmds] = c.authCmds.Load()
 	t[authErrors] = c.authFails.Load()
+	t[idleKicks] = c.idleKicks.Load()
 	t[bytesRead] = c.bytesRead.Load()
 	t[bytesWritten] = c.bytesWritten.Load()
 
@@ -218,6 +225,8 @@ func (srv *Server) tally(mem *memory.Stats, l *lease.Stats) (t tally) {
 	t[evictedUnfetched] = mem.EvictedUnfetched
 	t[evictedActive] = mem.EvictedActive
 	t[evictedExpiring] = mem.EvictedExpiring
+	t[watcherSkipped] = srv.watchers.skipped.Load()
+	t[watcherSent] = srv.watchers.sent.Load()
 	t.ours(c, l)
 	return t
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime"
 
 	"github.com/spf13/pflag"
@@ -26,6 +27,8 @@ type Command struct {
 	listen         listenFunc
 	bound          func(node) error // between the opening of the ports and the serving; nil for none
 
+	hangup chan os.Signal // SIGHUP: read again what may change
+
 	ready  chan struct{}
 	keeper *single.Keeper
 	node   node
@@ -40,6 +43,7 @@ func NewCommand(environ []string, stdout, stderr io.Writer, listen listenFunc) *
 		environ: environ, stdout: stdout, stderr: stderr,
 		log:    slog.New(slog.DiscardHandler),
 		listen: listen,
+		hangup: make(chan os.Signal, 1),
 		ready:  make(chan struct{}),
 	}
 }
@@ -133,18 +137,24 @@ func (c *Command) Run(ctx context.Context) (err error) {
 		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", version())
 	close(c.ready)
 
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-c.node.ShutdownAsked():
-		c.log.Info("a client has asked for the end")
-		return nil
-	case err := <-c.served:
-		c.served <- nil // for Close
-		if err == nil {
-			err = errors.New("the server ended by itself")
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.node.ShutdownAsked():
+			c.log.Info("a client has asked for the end")
+			return nil
+		case err := <-c.served:
+			c.served <- nil // for Close
+			if err == nil {
+				err = errors.New("the server ended by itself")
+			}
+			return err
+		case <-c.hangup:
+			if err := c.node.Reload(); err != nil {
+				c.log.Error("not read again, what was read before counts", "error", err)
+			}
 		}
-		return err
 	}
 }
 

@@ -28,8 +28,8 @@ type Config struct {
 	Admin            string // host:port, or server.NoPort
 	Cluster          string // host:port, or empty; not opened by this version
 	Insecure         bool
-	AuthFile         string // path, or empty
 	AllowShutdown    bool
+	AuthFile         string // path, or empty
 	MaxConnections   int
 	RequestsPerEvent int
 	IdleTimeout      time.Duration // 0: never

@@ -24,6 +24,9 @@ func run(c *Command, args []string) int {
 	ctx, restore := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	context.AfterFunc(ctx, restore)
 
+	// As in memcached, the end of a terminal is none of the server.
+	signal.Notify(c.hangup, syscall.SIGHUP)
+
 	err := c.execute(ctx, args)
 	if line := sentence(err); line != "" {
 		fmt.Fprintln(c.stderr, "leasecached: "+line)

@@ -16,6 +16,7 @@ import (
 type node interface {
 	Serve() error // returns when Stop has been called, or when it fails
 	Stop(context.Context) error
+	Reload() error // reads again what may change while it serves
 	Addr() string
 	AdminAddr() string              // server.NoPort without one
 	Addrs() []net.Addr              // all that clients can reach
@@ -41,7 +42,10 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		MaxItem:       cfg.MaxItemSize,
 		MaxConns:      cfg.MaxConnections,
 		StallTimeout:  cfg.StallTimeout,
+		IdleTimeout:   cfg.IdleTimeout,
+		Turn:          cfg.RequestsPerEvent,
 		LeaseOnly:     cfg.LeaseOnly,
+		AuthFile:      cfg.AuthFile,
 		AllowShutdown: cfg.AllowShutdown,
 		Denied:        cfg.Denied,
 		Loops:         cfg.loops(),
@@ -95,6 +99,8 @@ func (p ports) Stop(ctx context.Context) error {
 	}
 	return errors.Join(err, p.admin.Stop(ctx))
 }
+
+func (p ports) Reload() error { return p.clients.ReloadUsers() }
 
 func (p ports) Addr() string      { return p.clients.Addr().String() }
 func (p ports) Addrs() []net.Addr { return p.clients.Addrs() }

@@ -110,7 +110,7 @@ var groups = []group{
 		{"max-connections", "N", "10000", bare,
 			"client connections at a time; more are told so and closed at once",
 			number(func(c *Config) *int { return &c.MaxConnections }, 1, 1<<20)},
-		{"requests-per-event", "N", "200", bare,
+		{"requests-per-event", "N", "1000", bare,
 			"requests of one connection that are done before others have their turn",
 			number(func(c *Config) *int { return &c.RequestsPerEvent }, 1, math.MaxInt32)},
 		{"idle-timeout", "DURATION", "0s", quoted,

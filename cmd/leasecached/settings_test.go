@@ -36,7 +36,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, Config{
 		NodeID: "n1", DataDir: "./leasecached.data", Shards: 1024, SessionTTL: 3 * time.Second,
 		Listen: "127.0.0.1:11211", Admin: "127.0.0.1:11212", MaxConnections: 10000,
-		UnixMode: 0o700, RequestsPerEvent: 200,
+		UnixMode: 0o700, RequestsPerEvent: 1000,
 		StallTimeout: 30 * time.Second, DrainTimeout: 10 * time.Second,
 		Memory: 1 << 30, MaxItemSize: 1 << 20, LogFormat: "text", IO: "auto",
 		given: map[string]string{},

@@ -83,6 +83,11 @@ var Deliberate = []Difference{
 		Match: func(f *Finding) bool { return longOpaque.MatchString(f.Step.text()) || f.afterMatch(longOpaque) },
 	},
 	{
+		Name: "gat and a key that is too long", Example: []Step{data("set k 0 0 1", "1"), lines("gat -1 k ${x*251}"), lines("get k")}, Ref: "END", Ours: "VALUE k 0 1\n1\nEND",
+		Why:   "is refused before anything is done; memcached gives the keys before it their new time first",
+		Match: func(f *Finding) bool { return f.afterMatch(longGat) },
+	},
+	{
 		Name: "the time left of what is gone", Example: []Step{data("set k 0 0 1", "1"), lines("mg k T-1 t")}, Ref: "HD t…", Ours: "HD t0",
 		Why:   "is 0; memcached shows the number of seconds since then, less than nothing, as if it had no sign",
 		Match: func(f *Finding) bool { return f.has("t") && strings.HasPrefix(f.How, "t42949") }, Harmless: true,

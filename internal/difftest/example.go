@@ -14,9 +14,13 @@ func (d *Difference) example() []Step {
 	for i, s := range d.Example {
 		for _, l := range s.Lines {
 			words := make([]string, len(l.Words))
+			at := 1 // where the key stands
+			if l.Words[0] == "gat" {
+				at = 2
+			}
 			for j, w := range l.Words {
 				words[j] = w
-				if rest, ok := strings.CutPrefix(w, "k"); ok && j == 1 && (rest == "" || rest[0] < ' ') {
+				if rest, ok := strings.CutPrefix(w, "k"); ok && j == at && (rest == "" || rest[0] < ' ') {
 					words[j] = "${k0}" + rest
 				} else if w == "aw==" {
 					words[j] = "${b0}"

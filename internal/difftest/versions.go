@@ -49,11 +49,6 @@ var Versions = []Difference{
 		}, Harmless: true,
 	},
 	{
-		Name: "gat and a key that is too long", Example: []Step{data("set k 0 0 1", "1"), lines("gat -1 k ${x*251}"), lines("get k")}, Ref: "END", Ours: "VALUE k 0 1\n1\nEND",
-		Why:   "1.6.18 gives the keys before it their new time first; 1.6.45 refuses before it does anything",
-		Match: func(f *Finding) bool { return f.afterMatch(longGat) },
-	},
-	{
 		Name: "noreply behind an unknown command", Example: []Step{lines("xyzzy noreply")}, Ref: "ERROR", Ours: "",
 		Why:   "is heeded by 1.6.45",
 		Match: func(f *Finding) bool { return f.ref() == "ERROR" && strings.Contains(f.Step.text(), "noreply") }, Harmless: true,
