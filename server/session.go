@@ -32,7 +32,7 @@ type session struct {
 	over   bool // the peer asked for the end of the server
 	before int  // requests of this batch before the one that is executed
 
-	same   same
+	same same
 
 	watcher *watcher // set when the connection has become one
 	seen    watched
