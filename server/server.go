@@ -156,10 +156,10 @@ func New(cfg Config) (*Server, error) {
 		limits:    protocol.Limits{MaxBody: cfg.MaxItem, MaxIntent: cfg.Keeper.LongestIntent()},
 		cache:     cache,
 		listeners: listeners,
-		shutdown:  make(chan struct{}),
 		conns:     make(map[connection]struct{}),
 		budget:    newBudget(&cfg),
 		users:     users,
+		shutdown:  make(chan struct{}),
 	}
 	s.watchers = newWatchers(s.budget, s.watchChanged)
 	for _, prefix := range cfg.LeaseOnly {
