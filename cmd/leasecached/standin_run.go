@@ -63,6 +63,7 @@ func standInMain(args []string, stdout, stderr io.Writer) error {
 	context.AfterFunc(ctx, restore)
 
 	c := NewCommand(nil, stdout, stderr, listen)
+	signal.Notify(c.hangup, syscall.SIGHUP) // the file of -Y is read again, as in memcached
 	c.use(cfg)
 	c.bound = func(n node) error { return s.bound(c, n, me) }
 	err = s.explain(c.serve(ctx))
