@@ -133,7 +133,7 @@ func (s *standIn) bound(c *Command, n node, me identity) error {
 		return err
 	}
 	if path := os.Getenv(portFileVariable); path != "" && s.socket == "" {
-		if err := writePorts(path, n.Addrs()); err != nil {
+		if err := writePorts(path, append([]string{c.Config.Listen}, c.Config.MoreListen...), n.Addrs()); err != nil {
 			c.log.Warn("the port is not written", "variable", portFileVariable, "error", err)
 		}
 	}
