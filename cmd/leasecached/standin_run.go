@@ -143,7 +143,7 @@ func (s *standIn) bound(c *Command, n node, me identity) error {
 		}
 	}
 	s.warn(c.log, n.Addrs())
-	if detached() {
+	if s.detach && detached() {
 		return letGo(s.verbose > 0)
 	}
 	return nil
