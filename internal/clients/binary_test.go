@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"context"
 	"net"
 	"os/exec"
 	"regexp"
@@ -18,15 +17,13 @@ import (
 // server's text clients notice nothing.
 func TestBinaryClientIsTurnedAway(t *testing.T) {
 	t.Parallel()
-	if exec.Command("memccat", "--version").Run() != nil {
+	if command(t, time.Minute, "memccat", "--version").Run() != nil {
 		absent(t, "libmemcached-tools", "libmemcached-tools")
 		return
 	}
 	p := apptest.Start(t, apptest.Options{})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
 	begun := time.Now()
-	out, err := exec.CommandContext(ctx, "memccat", "--binary", "--servers="+p.Listen, "k").CombinedOutput()
+	out, err := command(t, 20*time.Second, "memccat", "--binary", "--servers="+p.Listen, "k").CombinedOutput()
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit, "%s", out)
 	require.Equal(t, 1, exit.ExitCode(), "it gave up by itself: %s", out)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,7 +23,7 @@ func TestGomemcachesOwnTests(t *testing.T) {
 	t.Parallel()
 	tests := compileGomemcachesTests(t)
 	against(t, func(t *testing.T, s server) {
-		cmd := exec.Command(tests, "-test.v")
+		cmd := command(t, time.Minute, tests, "-test.v")
 		cmd.Dir = filepath.Dir(tests)
 		cmd.Env = append(os.Environ(), "TEST_SERVER="+s.address(), "PATH="+wrapper(t, s.standIn)+string(os.PathListSeparator)+os.Getenv("PATH"))
 		said, err := cmd.CombinedOutput()
@@ -38,7 +37,7 @@ func TestGomemcachesOwnTests(t *testing.T) {
 // compileGomemcachesTests makes a program of the tests of the version in go.mod.
 func compileGomemcachesTests(t *testing.T) string {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/bradfitz/gomemcache").Output()
+	out, err := command(t, time.Minute, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/bradfitz/gomemcache").Output()
 	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS(strings.TrimSpace(string(out)))))
@@ -54,7 +53,7 @@ func compileGomemcachesTests(t *testing.T) string {
 		text = strings.ReplaceAll(text, old, instead)
 	}
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	cmd := exec.Command("go", "test", "-c", "-o", "gomemcache.test", "./memcache")
+	cmd := command(t, 2*time.Minute, "go", "test", "-c", "-o", "gomemcache.test", "./memcache")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod")
 	said, err := cmd.CombinedOutput()

@@ -81,7 +81,7 @@ func TestPrograms(t *testing.T) {
 	for _, p := range programs {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			if exec.Command(p.probe[0], p.probe[1:]...).Run() != nil {
+			if command(t, time.Minute, p.probe[0], p.probe[1:]...).Run() != nil {
 				absent(t, p.name, p.install)
 				return
 			}
@@ -94,7 +94,7 @@ func TestPrograms(t *testing.T) {
 func TestNodePrograms(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if said, err := exec.Command("sh", "testdata/node/install.sh", dir).CombinedOutput(); err != nil {
+	if said, err := command(t, 2*time.Minute, "sh", "testdata/node/install.sh", dir).CombinedOutput(); err != nil {
 		absent(t, "the Node clients", "node and npm, with a way to npm's registry ("+strings.TrimSpace(string(said))+")")
 		return
 	}
@@ -113,17 +113,24 @@ func (p program) run(t *testing.T, dir string, s server) {
 	for i, a := range p.args {
 		args[i] = strings.NewReplacer("HOST", s.host, "PORT", s.port).Replace(a)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd := command(t, 2*time.Minute, args[0], args[1:]...)
 	cmd.Dir = dir
-	cmd.WaitDelay = time.Second // what it started itself may still hold its output
 	begun := time.Now()
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Regexp(t, regexp.MustCompile(p.says), string(out))
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	t.Logf("%s (%v)", lines[len(lines)-1], time.Since(begun).Round(time.Millisecond))
+}
+
+// command is one that is killed when it takes too long, which fails the test.
+func command(t *testing.T, limit time.Duration, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = time.Second // what it started itself may still hold its output
+	return cmd
 }
 
 // absent says what is not installed, or fails where nothing may be left out.
