@@ -21,7 +21,7 @@ var ErrListen = errors.New("cannot listen for clients")
 func listen(cfg *Config) (list []net.Listener, err error) {
 	if cfg.Listen != NoPort {
 		for _, address := range append([]string{cfg.Listen}, cfg.MoreListen...) {
-			ln, err := net.Listen("tcp", address)
+			ln, err := net.Listen(family(address), address)
 			if err != nil {
 				closeAll(list)
 				return nil, fmt.Errorf("%w: %w", ErrListen, err)
@@ -41,6 +41,20 @@ func listen(cfg *Config) (list []net.Listener, err error) {
 		return nil, fmt.Errorf("%w: neither a port nor a Unix socket is given", ErrListen)
 	}
 	return list, nil
+}
+
+// family is the network to listen on: an address that is written as a number means
+// itself. Go takes 0.0.0.0 for every address, those of IPv6 too.
+func family(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	switch {
+	case err != nil || ip == nil:
+		return "tcp"
+	case ip.To4() != nil:
+		return "tcp4"
+	}
+	return "tcp6"
 }
 
 func closeAll(list []net.Listener) {

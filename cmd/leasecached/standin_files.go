@@ -16,18 +16,20 @@ import (
 const portFileVariable = "MEMCACHED_PORT_FILENAME"
 
 // writePorts writes one line for each address family and address, as memcached
-// does. Whoever waits for the file finds it complete.
-func writePorts(path string, addrs []net.Addr) error {
+// does; asked are what the addresses were asked for as. Whoever waits for the file
+// finds it complete.
+func writePorts(path string, asked []string, addrs []net.Addr) error {
 	var text strings.Builder
-	for _, a := range addrs {
+	for i, a := range addrs {
 		tcp, ok := a.(*net.TCPAddr)
 		if !ok {
 			continue
 		}
-		if tcp.IP.To4() != nil || tcp.IP.IsUnspecified() { // :: takes both
+		v4 := tcp.IP.To4() != nil
+		if v4 || strings.HasPrefix(asked[i], ":") { // without a host it takes both
 			fmt.Fprintf(&text, "TCP INET: %d\n", tcp.Port)
 		}
-		if tcp.IP.To4() == nil {
+		if !v4 {
 			fmt.Fprintf(&text, "TCP INET6: %d\n", tcp.Port)
 		}
 	}

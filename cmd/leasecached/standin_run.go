@@ -63,6 +63,7 @@ func standInMain(args []string, stdout, stderr io.Writer) error {
 	context.AfterFunc(ctx, restore)
 
 	c := NewCommand(nil, stdout, stderr, listen)
+	signal.Notify(c.hangup, syscall.SIGHUP) // the file of -Y is read again, as in memcached
 	c.use(cfg)
 	c.bound = func(n node) error { return s.bound(c, n, me) }
 	err = s.explain(c.serve(ctx))
@@ -132,7 +133,7 @@ func (s *standIn) bound(c *Command, n node, me identity) error {
 		return err
 	}
 	if path := os.Getenv(portFileVariable); path != "" && s.socket == "" {
-		if err := writePorts(path, n.Addrs()); err != nil {
+		if err := writePorts(path, append([]string{c.Config.Listen}, c.Config.MoreListen...), n.Addrs()); err != nil {
 			c.log.Warn("the port is not written", "variable", portFileVariable, "error", err)
 		}
 	}

@@ -207,9 +207,9 @@ func TestStandInHelpIsWhole(t *testing.T) {
 
 func TestPortFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ports")
-	require.NoError(t, writePorts(path, []net.Addr{
+	require.NoError(t, writePorts(path, []string{":0", "h:0", "[::]:0"}, []net.Addr{
 		&net.TCPAddr{IP: net.IPv6unspecified, Port: 1}, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 2},
-		&net.TCPAddr{IP: net.IPv6loopback, Port: 3}, &net.UnixAddr{Name: "/s", Net: "unix"},
+		&net.TCPAddr{IP: net.IPv6unspecified, Port: 3}, &net.UnixAddr{Name: "/s", Net: "unix"},
 	}))
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
