@@ -66,6 +66,8 @@ func newLoop(srv *Server) (*loop, error) {
 	return l, nil
 }
 
+// close gives back the descriptors. The loop has ended, and nobody is left to wake
+// it: another file may get their numbers.
 func (l *loop) close() {
 	for _, fd := range [2]int{l.epoll, l.wakeup} {
 		if fd >= 0 {
@@ -78,7 +80,6 @@ func (l *loop) close() {
 func (l *loop) run() {
 	runtime.LockOSThread() // else each system call could move it to another thread
 	defer runtime.UnlockOSThread()
-	defer l.close()
 	for {
 		n := l.wait()
 		for i := range l.events[:n] {

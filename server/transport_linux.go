@@ -56,4 +56,7 @@ func (t *transport) stop() {
 		l.end()
 	}
 	t.running.Wait()
+	for _, l := range t.loops {
+		l.close()
+	}
 }

@@ -33,6 +33,7 @@ type Command struct {
 	keeper *single.Keeper
 	node   node
 	served chan error // the end of node.Serve
+	closed bool
 }
 
 // NewCommand makes a command that reads that environment (NAME=value lines),
@@ -181,7 +182,8 @@ func (c *Command) AdminAddr() string { return c.node.AdminAddr() }
 // It does nothing to what was not begun, and nothing twice.
 func (c *Command) Close() error {
 	var errs []error
-	if c.node != nil {
+	if c.node != nil && !c.closed {
+		c.closed = true // and the node stays: its addresses may be asked for meanwhile
 		c.log.Info("stopping")
 		ctx, cancel := context.WithTimeout(context.Background(), c.Config.DrainTimeout)
 		defer cancel()
@@ -196,7 +198,6 @@ func (c *Command) Close() error {
 				errs = append(errs, err)
 			}
 		}
-		c.node = nil
 		defer c.log.Info("stopped")
 	}
 	if c.keeper != nil {
