@@ -22,12 +22,16 @@ func (s *session) stats(req *protocol.Request) bool {
 		s.answer(req, protocol.LineReset, outcomeOK)
 		return true
 	case protocol.IsWord(what, "detail"):
-		s.statsDetail(req)
+		if !s.denied(req, s.srv.cfg.Denied.Dump, "CLIENT_ERROR stats detail not allowed") {
+			s.statsDetail(req)
+		}
 		return true
 	case protocol.IsWord(what, "settings"):
 		s.statsSettings()
 	case protocol.IsWord(what, "cachedump"):
-		s.statsCachedump(req)
+		if !s.denied(req, s.srv.cfg.Denied.Dump, "CLIENT_ERROR stats cachedump not allowed") {
+			s.statsCachedump(req)
+		}
 		return true
 	case protocol.IsWord(what, "conns"):
 		s.statsConns()

@@ -13,28 +13,48 @@ import (
 // NoPort as Config.Listen opens no TCP port.
 const NoPort = "none"
 
+// ErrListen is what New fails with when it cannot listen where it is to.
+var ErrListen = errors.New("cannot listen for clients")
+
 // listen opens what the configuration names: TCP first, which is the address that
 // is told to others.
 func listen(cfg *Config) (list []net.Listener, err error) {
 	if cfg.Listen != NoPort {
-		ln, err := net.Listen("tcp", cfg.Listen)
-		if err != nil {
-			return nil, fmt.Errorf("cannot listen for clients: %w", err)
+		for _, address := range append([]string{cfg.Listen}, cfg.MoreListen...) {
+			ln, err := net.Listen(family(address), address)
+			if err != nil {
+				closeAll(list)
+				return nil, fmt.Errorf("%w: %w", ErrListen, err)
+			}
+			list = append(list, ln)
 		}
-		list = append(list, ln)
 	}
 	if cfg.UnixSocket != "" {
 		ln, err := listenUnix(cfg.UnixSocket, cfg.UnixMode)
 		if err != nil {
 			closeAll(list)
-			return nil, fmt.Errorf("cannot listen for clients on the Unix socket %s: %w", cfg.UnixSocket, err)
+			return nil, fmt.Errorf("%w on the Unix socket %s: %w", ErrListen, cfg.UnixSocket, err)
 		}
 		list = append(list, ln)
 	}
 	if len(list) == 0 {
-		return nil, errors.New("cannot listen for clients: neither a port nor a Unix socket is given")
+		return nil, fmt.Errorf("%w: neither a port nor a Unix socket is given", ErrListen)
 	}
 	return list, nil
+}
+
+// family is the network to listen on: an address that is written as a number means
+// itself. Go takes 0.0.0.0 for every address, those of IPv6 too.
+func family(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	switch {
+	case err != nil || ip == nil:
+		return "tcp"
+	case ip.To4() != nil:
+		return "tcp4"
+	}
+	return "tcp6"
 }
 
 func closeAll(list []net.Listener) {

@@ -28,6 +28,7 @@ import (
 // Config says what a Server is. Zero fields take the defaults in brackets.
 type Config struct {
 	Listen       string        // address of the client port; port 0 is any, NoPort none [127.0.0.1:11211]
+	MoreListen   []string      // more such addresses
 	UnixSocket   string        // path of a socket for clients, too; none if it is empty
 	UnixMode     fs.FileMode   // permissions of the socket [0700]
 	Memory       int64         // bytes for values, index and lease state [1 GiB]
@@ -38,12 +39,14 @@ type Config struct {
 	Turn         int           // requests of a connection that are done before others have their turn [1000]
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
 	AuthFile     string        // of memcached's ASCII authentication; without it everybody may come in
-	Version      string        // of this program
-	Keeper       *single.Keeper
-	Logger       *slog.Logger // [slog.Default()]
+	Denied       Denied        // commands that clients may not use
 
 	Loops         int  // event loops for the connections; 0 gives each a goroutine
 	AllowShutdown bool // clients may end the server: see ShutdownAsked
+
+	Version string // of this program
+	Keeper  *single.Keeper
+	Logger  *slog.Logger // [slog.Default()]
 
 	kept int64 // what connections may keep; tests take less [an eighth of Memory]
 }
@@ -226,6 +229,14 @@ func leaseLimits(bytes int64, shards uint32) lease.Limits {
 // Addr is the address clients reach: the port's, or the Unix socket's where there
 // is no port.
 func (s *Server) Addr() net.Addr { return s.listeners[0].Addr() }
+
+// Addrs are all that clients reach, that of Addr first.
+func (s *Server) Addrs() (all []net.Addr) {
+	for _, ln := range s.listeners {
+		all = append(all, ln.Addr())
+	}
+	return all
+}
 
 // Serve accepts connections until Stop, and returns nil then.
 func (s *Server) Serve() error {

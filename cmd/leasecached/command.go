@@ -25,6 +25,7 @@ type Command struct {
 	unknown        []string // environment variables that look like ours
 	log            *slog.Logger
 	listen         listenFunc
+	bound          func(node) error // between the opening of the ports and the serving; nil for none
 
 	hangup chan os.Signal // SIGHUP: read again what may change
 
@@ -32,6 +33,7 @@ type Command struct {
 	keeper *single.Keeper
 	node   node
 	served chan error // the end of node.Serve
+	closed bool
 }
 
 // NewCommand makes a command that reads that environment (NAME=value lines),
@@ -53,6 +55,11 @@ func (c *Command) execute(ctx context.Context, args []string) error {
 	if err := c.ParseFlags(args); err != nil {
 		return err
 	}
+	return c.serve(ctx)
+}
+
+// serve is what comes after the settings are known.
+func (c *Command) serve(ctx context.Context) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
@@ -82,9 +89,14 @@ func (c *Command) ParseFlags(args []string) error {
 		fmt.Fprintf(c.stdout, "leasecached %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return errAnswered
 	}
-	c.Config, c.unknown = cfg, unknown
-	c.log = slog.New(c.logHandler())
+	c.unknown = unknown
+	c.use(cfg)
 	return nil
+}
+
+func (c *Command) use(cfg Config) {
+	c.Config = cfg
+	c.log = slog.New(c.logHandler())
 }
 
 func (c *Command) logHandler() slog.Handler {
@@ -114,6 +126,11 @@ func (c *Command) Run(ctx context.Context) (err error) {
 	// start, and port 0 has a number by the time it is logged.
 	if c.node, err = c.listen(c.Config, c.log, c.keeper); err != nil {
 		return err
+	}
+	if c.bound != nil {
+		if err := c.bound(c.node); err != nil {
+			return err
+		}
 	}
 	c.served = make(chan error, 1)
 	go func() { c.served <- c.node.Serve() }()
@@ -165,7 +182,8 @@ func (c *Command) AdminAddr() string { return c.node.AdminAddr() }
 // It does nothing to what was not begun, and nothing twice.
 func (c *Command) Close() error {
 	var errs []error
-	if c.node != nil {
+	if c.node != nil && !c.closed {
+		c.closed = true // and the node stays: its addresses may be asked for meanwhile
 		c.log.Info("stopping")
 		ctx, cancel := context.WithTimeout(context.Background(), c.Config.DrainTimeout)
 		defer cancel()
@@ -180,7 +198,6 @@ func (c *Command) Close() error {
 				errs = append(errs, err)
 			}
 		}
-		c.node = nil
 		defer c.log.Info("stopped")
 	}
 	if c.keeper != nil {

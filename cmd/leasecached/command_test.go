@@ -50,6 +50,7 @@ func (n *fakeNode) Reload() error {
 
 func (n *fakeNode) Addr() string      { return n.lis.Addr().String() }
 func (n *fakeNode) AdminAddr() string { return n.Addr() }
+func (n *fakeNode) Addrs() []net.Addr { return []net.Addr{n.lis.Addr()} }
 
 func (n *fakeNode) ShutdownAsked() <-chan struct{} { return nil }
 

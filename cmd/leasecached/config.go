@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"time"
+
+	"github.com/leasecache/leasecache/server"
 )
 
 // Config is what the settings say. See settings.go for the meaning, default
@@ -23,7 +25,7 @@ type Config struct {
 	Listen           string // host:port, or server.NoPort
 	UnixSocket       string // path, or empty
 	UnixMode         fs.FileMode
-	Admin            string // host:port
+	Admin            string // host:port, or server.NoPort
 	Cluster          string // host:port, or empty; not opened by this version
 	Insecure         bool
 	AllowShutdown    bool
@@ -39,6 +41,10 @@ type Config struct {
 	LeaseOnly   []string
 	Threads     int    // 0: one a core
 	IO          string // auto, epoll or goroutines
+
+	// In memcached's place only, see standin.go.
+	Denied     server.Denied
+	MoreListen []string // host:port
 
 	LogLevel  slog.Level
 	LogFormat string // text or json

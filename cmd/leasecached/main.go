@@ -9,6 +9,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == standInName {
+		os.Exit(runStandIn(os.Args[2:], os.Stdout, os.Stderr))
+	}
 	os.Exit(run(NewCommand(os.Environ(), os.Stdout, os.Stderr, listen), os.Args[1:]))
 }
 

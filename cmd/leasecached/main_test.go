@@ -50,6 +50,7 @@ func (endlessNode) Stop(context.Context) error { select {} }
 func (endlessNode) Reload() error              { return nil }
 func (endlessNode) Addr() string               { return "nowhere" }
 func (endlessNode) AdminAddr() string          { return "nowhere" }
+func (endlessNode) Addrs() []net.Addr          { return nil }
 
 func (endlessNode) ShutdownAsked() <-chan struct{} { return nil }
 
