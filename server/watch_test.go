@@ -157,6 +157,7 @@ func TestSlowWatcherMissesLines(t *testing.T) {
 	}
 	seen := make(chan int, 1)
 	const gets = 60_000
+	require.NoError(t, fast.nc.SetReadDeadline(time.Time{}))
 	go func() {
 		n := 0
 		for r := bufio.NewReader(fast.nc); n < gets; {
