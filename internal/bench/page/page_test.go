@@ -153,8 +153,13 @@ func TestCommittedPageIsThatOfItsResults(t *testing.T) {
 	for _, name := range Order() {
 		r, err := result.Read(filepath.Join(docs, Dir), name)
 		require.NoError(t, err)
-		require.NotNil(t, r, "docs/%s/%s.json", Dir, name)
-		runs = append(runs, r)
+		if r != nil {
+			runs = append(runs, r)
+		}
+	}
+	if len(runs) == 0 {
+		require.NoFileExists(t, filepath.Join(docs, Name))
+		return // nothing was measured yet
 	}
 	for name, want := range Render(runs) {
 		got, err := os.ReadFile(filepath.Join(docs, name))
