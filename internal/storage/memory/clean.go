@@ -98,7 +98,7 @@ func (p *Partition) victim(e *effort) (int, mode) {
 
 // capacity is the bytes there are for records.
 func (p *Partition) capacity() int {
-	return (p.seg.limit - p.seg.ofIndex) * p.seg.size
+	return p.seg.recordLimit() * p.seg.size
 }
 
 // clean goes once through segment v. What survives moves into the head while
@@ -140,8 +140,8 @@ func (p *Partition) clean(v int, m mode) {
 			p.live -= room - size
 			continue
 		}
-		in, slot := p.entryAt(r, from)
-		in.remove(slot)
+		part, slot := p.entryAt(r, from)
+		p.index.remove(slot, part)
 		p.items--
 		p.live -= room
 	}
@@ -162,21 +162,20 @@ func (p *Partition) move(r record, from, to int) {
 	if to == from {
 		return
 	}
-	in, slot := p.entryAt(r, from)
-	in.slots[slot] = entryOf(partOf(in.slots[slot]), to)
+	part, slot := p.entryAt(r, from)
+	p.index.store(slot, p.index.entry(part, to))
 	copy(p.mem[to:], r)
 	p.moved += uint64(len(r))
 }
 
 // entryAt finds the index entry of a live record.
-func (p *Partition) entryAt(r record, at int) (*page, int) {
-	part := hashPart(p.hashOf(r.key()))
-	g := p.index.pageOf(part)
-	slot := g.slotOf(entryOf(part, at))
+func (p *Partition) entryAt(r record, at int) (part uint64, slot int) {
+	part = p.index.part(p.hashOf(r.key()))
+	slot = p.index.slotOf(part, at)
 	if slot < 0 {
 		panic("memory: a record was put with a hash that is not its key's")
 	}
-	return g, slot
+	return part, slot
 }
 
 // keep decides on a live record, with which its own segment would have kept

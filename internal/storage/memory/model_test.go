@@ -158,7 +158,7 @@ func (m *model) resize(bytes int64) error {
 // check recounts everything the partition keeps a sum of.
 func (m *model) check() error {
 	p := m.p
-	live, records, entries, freeSeen := 0, 0, 0, 0
+	live, records, freeSeen := 0, 0, 0
 	for i := range p.seg.all {
 		g := &p.seg.all[i]
 		if g.use == unused {
@@ -180,8 +180,7 @@ func (m *model) check() error {
 			if e := r.expires(); (e == 0 && g.dies != math.MaxInt64) || e > g.dies {
 				return fmt.Errorf("segment %d is said to die at %d, a record at %d", i, g.dies, e)
 			}
-			part := hashPart(p.hashOf(r.key()))
-			if p.index.pageOf(part).slotOf(entryOf(part, at)) < 0 {
+			if p.index.slotOf(p.index.part(p.hashOf(r.key())), at) < 0 {
 				return fmt.Errorf("no entry for live record %q at %d", r.key(), at)
 			}
 		}
@@ -193,25 +192,42 @@ func (m *model) check() error {
 		}
 		live += in
 	}
-	for i := 0; i < len(p.index.directory); {
-		g := p.index.page(p.index.directory[i])
-		n := 0
-		for _, e := range g.slots {
-			if e != 0 {
-				n++
-			}
-		}
-		if n != int(g.count) || n > pageFull {
-			return fmt.Errorf("page %d: %d entries counted as %d", i, n, g.count)
-		}
-		entries += n
-		i += 1 << (p.index.depth - g.depth)
+	entries, err := checkIndex(p)
+	if err != nil {
+		return err
 	}
 	if live != p.live || records != p.items || entries != p.items || freeSeen != len(p.seg.free)+len(p.seg.all)-p.seg.fresh {
 		return fmt.Errorf("counted %d bytes, %d records, %d entries, %d free segments; kept %d, %d, %d",
 			live, records, entries, freeSeen, p.live, p.items, len(p.seg.free)+len(p.seg.all)-p.seg.fresh)
 	}
 	return nil
+}
+
+// checkIndex looks at the invariants of the index, and counts its entries.
+func checkIndex(p *Partition) (entries int, err error) {
+	x := &p.index
+	last, empty := uint64(0), -1
+	for slot := range x.high + maxShift + 2 {
+		entry := x.load(slot)
+		if entry == 0 {
+			empty = slot
+			continue
+		}
+		entries++
+		part := x.partAt(slot, entry)
+		if want := x.part(p.hashOf(record(p.mem[x.atOf(entry):]).key())); part != want {
+			return 0, fmt.Errorf("slot %d: hash part %x, taken for %x", slot, want, part)
+		}
+		home := x.home(part)
+		if part < last || home > slot || home <= empty || slot-home > maxShift+2 {
+			return 0, fmt.Errorf("slot %d: hash part %x with home %d, after %x and the empty slot %d", slot, part, home, last, empty)
+		}
+		last = part
+	}
+	if entries != x.count {
+		return 0, fmt.Errorf("%d entries counted as %d", entries, x.count)
+	}
+	return entries, nil
 }
 
 // randomItem marks its value with a number of its own, so that an older one is

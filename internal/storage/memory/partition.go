@@ -37,19 +37,20 @@ type Partition struct {
 	out    *published
 }
 
-func (p *Partition) init(mem []byte, l layout, maxItem int, out *published) {
+func (p *Partition) init(mem, slots []byte, l layout, maxItem int, out *published) error {
 	p.mem = mem
 	p.maxItem = maxItem
 	p.hashOf = shard.Hash
 	p.out = out
 	p.seg.init(l.segments, l.segment)
-	p.index.mem = mem
-	p.index.maxDepth = l.maxDepth
-	// The index comes first: so no record lies at offset 0.
-	p.grantPages(p.emptySegment(pages))
-	p.index.directory = []uint32{p.index.takePage(0)}
+	p.index.init(mem, slots, l.segments*l.segment)
+	p.seg.ofIndex = p.segmentsFor(p.index.high)
+	if err := commitMemory(slots[:p.index.bytes()]); err != nil {
+		return err
+	}
 	p.seg.head, _ = p.seg.open(log)
 	p.publish()
+	return nil
 }
 
 // Get returns the item of a key and marks it as used, for eviction and in its
@@ -77,13 +78,14 @@ func (p *Partition) Peek(hash uint64, key []byte, now int64) (Item, bool) {
 
 func (p *Partition) lookup(hash uint64, key []byte, now int64) (at int, ok bool) {
 	p.now = max(p.now, now)
-	g, slot, at, ok := p.index.find(hashPart(hash), key)
+	part := p.index.part(hash)
+	slot, at, ok := p.index.find(part, key)
 	if !ok {
 		return 0, false
 	}
 	if record(p.mem[at:]).expired(p.now) {
 		p.expired++
-		p.drop(g, slot, at)
+		p.drop(part, slot, at)
 		p.publish()
 		return 0, false
 	}
@@ -96,11 +98,11 @@ func (p *Partition) lookup(hash uint64, key []byte, now int64) (at int, ok bool)
 func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 	p.now = max(p.now, it.Stored)
 	defer p.publish()
-	part := hashPart(hash)
-	g, slot, at, found := p.index.find(part, key)
+	part := p.index.part(hash)
+	slot, at, found := p.index.find(part, key)
 	if len(key) > MaxKey || len(it.Tags) > MaxTags || len(it.Value) > p.maxItem {
 		if found {
-			p.drop(g, slot, at)
+			p.drop(part, slot, at)
 		}
 		return ErrTooLarge
 	}
@@ -118,12 +120,12 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 			p.stored++
 			return nil
 		}
-		p.drop(g, slot, at)
+		p.drop(part, slot, at)
 	}
-	p.makeSlot(part)
+	p.tendIndex()
 	to := p.append(p.room(size), size, it.dies())
 	record(p.mem[to:]).write(key, &it, size, 0)
-	p.index.pageOf(part).insert(entryOf(part, to))
+	p.enter(part, to)
 	p.items++
 	p.stored++
 	return nil
@@ -136,7 +138,7 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 // one, and like any other may be evicted in that: then the key is absent, too.
 func (p *Partition) Update(hash uint64, key []byte, it Item) bool {
 	defer p.publish()
-	part := hashPart(hash)
+	part := p.index.part(hash)
 	at, ok := p.lookup(hash, key, p.now)
 	if !ok {
 		return false
@@ -153,9 +155,9 @@ func (p *Partition) Update(hash uint64, key []byte, it Item) bool {
 }
 
 // widen is Update for a record that needs a new place, of size bytes.
-func (p *Partition) widen(part uint32, key []byte, it *Item, fields uint8, size int) bool {
+func (p *Partition) widen(part uint64, key []byte, it *Item, fields uint8, size int) bool {
 	i := p.room(size)
-	g, slot, at, ok := p.index.find(part, key)
+	slot, at, ok := p.index.find(part, key)
 	if !ok {
 		p.seg.discard(i)
 		return false
@@ -164,7 +166,7 @@ func (p *Partition) widen(part uint32, key []byte, it *Item, fields uint8, size 
 	old := r.room()
 	to := p.append(i, size, it.dies())
 	r.widen(record(p.mem[to:]), size, fields, it)
-	g.slots[slot] = entryOf(part, to)
+	p.index.store(slot, p.index.entry(part, to))
 	r[0] |= isDead
 	p.live -= old
 	p.seg.release(at, old)
@@ -173,7 +175,8 @@ func (p *Partition) widen(part uint32, key []byte, it *Item, fields uint8, size 
 
 // Delete removes a key and says whether it had an item.
 func (p *Partition) Delete(hash uint64, key []byte) bool {
-	g, slot, at, ok := p.index.find(hashPart(hash), key)
+	part := p.index.part(hash)
+	slot, at, ok := p.index.find(part, key)
 	if !ok {
 		return false
 	}
@@ -181,7 +184,7 @@ func (p *Partition) Delete(hash uint64, key []byte) bool {
 	if !alive {
 		p.expired++
 	}
-	p.drop(g, slot, at)
+	p.drop(part, slot, at)
 	p.publish()
 	return alive
 }
@@ -210,11 +213,16 @@ func (p *Partition) Each(now int64, f func(key []byte, it Item) bool) {
 }
 
 // drop takes a record out of index and segment.
-func (p *Partition) drop(g *page, slot, at int) {
+func (p *Partition) drop(part uint64, slot, at int) {
+	p.index.remove(slot, part)
+	p.bury(at)
+}
+
+// bury counts a record dead that the index does not name any more.
+func (p *Partition) bury(at int) {
 	r := record(p.mem[at:])
 	room := r.room()
 	r[0] |= isDead
-	g.remove(slot)
 	p.items--
 	p.live -= room
 	p.seg.release(at, room)
@@ -226,52 +234,4 @@ func (p *Partition) append(i, size int, expires int64) int {
 	p.live += size
 	p.seg.prefer(i)
 	return to
-}
-
-// makeSlot sees to it that the page of part takes one more entry. It may move
-// or evict any record.
-func (p *Partition) makeSlot(part uint32) {
-	for {
-		g := p.index.pageOf(part)
-		if g.count < pageFull {
-			return
-		}
-		switch {
-		case g.depth >= p.index.maxDepth, !p.havePage():
-			p.evictFrom(g, part)
-		case g.count == pageFull: // else the search for a page made room in this one
-			p.index.split(part)
-		}
-	}
-}
-
-// havePage says whether the index has a page left, and gives it another
-// segment if it may: at most half of them, which more than covers the smallest
-// records.
-func (p *Partition) havePage() bool {
-	if p.index.nextPage < p.index.endPage {
-		return true
-	}
-	if p.seg.ofIndex >= p.seg.limit/2 {
-		return false
-	}
-	p.grantPages(p.emptySegment(pages))
-	return true
-}
-
-func (p *Partition) grantPages(i int) {
-	perSegment := p.seg.size / pageSize
-	p.index.grant(uint32(i*perSegment), uint32((i+1)*perSegment))
-}
-
-// evictFrom evicts the record that has been longest in the place where part
-// belongs. Only keys made to collide, or an index at its limit, come to this.
-func (p *Partition) evictFrom(g *page, part uint32) {
-	i := home(part)
-	for g.slots[i] == 0 {
-		i = next(i)
-	}
-	at := locationOf(g.slots[i])
-	p.evict(p.mem[at:])
-	p.drop(g, i, at)
 }

@@ -7,8 +7,7 @@ type use uint8
 const (
 	unused use = iota // free, or never opened
 	log               // holds records
-	pages             // holds pages of the index, for good
-	given             // given back to the system, because the budget became smaller
+	given             // given back to the system: the budget became smaller, or the index larger
 )
 
 // segment is what a partition knows of one of its segments. Records lie in
@@ -26,13 +25,13 @@ type segment struct {
 type segments struct {
 	all     []segment
 	size    int
-	limit   int      // how many may be open at a time; fewer than all, and for a while fewer than are open, when the budget shrinks
+	limit   int      // the partition's share; fewer than all, and for a while fewer than are open, when the budget shrinks
 	free    []uint32 // opened before and empty again; taken first, their memory is resident
 	given   []uint32 // given back
 	fresh   int      // segments from here on were never opened
 	head    int
 	seq     uint64
-	ofIndex int // segments that hold pages
+	ofIndex int // of the share: kept closed for the index
 }
 
 func (s *segments) init(n, size int) {
@@ -54,6 +53,9 @@ func (s *segments) setLimit(n int) {
 // opened is the number of segments that memory may have been taken for.
 func (s *segments) opened() int { return s.fresh - len(s.given) }
 
+// recordLimit is how many may be open at a time.
+func (s *segments) recordLimit() int { return s.limit - s.ofIndex }
+
 func (s *segments) roomIn(i int) int { return s.size - int(s.all[i].tail) }
 
 // open takes an empty segment for a use, or says that there is none.
@@ -63,7 +65,7 @@ func (s *segments) open(u use) (int, bool) {
 	case len(s.free) > 0:
 		i = int(s.free[len(s.free)-1])
 		s.free = s.free[:len(s.free)-1]
-	case s.opened() >= s.limit:
+	case s.opened() >= s.recordLimit():
 		return 0, false
 	case len(s.given) > 0:
 		i = int(s.given[len(s.given)-1])
@@ -74,10 +76,7 @@ func (s *segments) open(u use) (int, bool) {
 	}
 	s.seq++
 	s.all[i] = segment{use: u, seq: s.seq}
-	switch u {
-	case pages:
-		s.ofIndex++
-	case given:
+	if u == given {
 		s.given = append(s.given, uint32(i))
 	}
 	return i, true

@@ -93,9 +93,8 @@ func (p *Partition) publish() {
 	o := p.out
 	setInt(&o.items, p.items)
 	setInt(&o.bytes, p.live)
-	directory := p.index.directoryBytes()
-	setInt(&o.used, p.seg.opened()*p.seg.size+len(p.seg.all)*perSegmentBytes+directory)
-	setInt(&o.index, p.seg.ofIndex*p.seg.size+directory)
+	setInt(&o.used, p.seg.opened()*p.seg.size+len(p.seg.all)*perSegmentBytes+p.index.bytes())
+	setInt(&o.index, p.index.bytes())
 	setUint(&o.stored, p.stored)
 	setUint(&o.expired, p.expired)
 	if o.cleaned.Load() != p.cleaned {
