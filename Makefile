@@ -6,10 +6,10 @@ FUZZTIME  ?= 10s
 BIN       := bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race fuzz bench lint check
+.PHONY: help build run demo test race goroutines fuzz bench lint check
 
 help: ## say what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build leasecached and leasectl into bin/
 	$(GO) build -o $(BIN)/ ./cmd/leasecached ./cmd/leasectl
@@ -32,6 +32,10 @@ test: ## run all tests
 race: ## run all tests under the race detector
 	@$(MAKE) test TESTFLAGS=-race
 
+goroutines: ## run the tests of the server on its other transport, a goroutine for each connection
+	$(GO) test -race ./server -server.loops 0
+	LEASECACHE_TEST_IO=goroutines $(GO) test -count=1 ./internal/apptest
+
 fuzz: ## fuzz every target for FUZZTIME each (10s)
 	@set -e; for pkg in $$($(GO) list ./...); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
@@ -49,7 +53,7 @@ lint: ## check format, vet and staticcheck
 	$(STATIC) ./...
 	$(GO) mod tidy -diff
 
-check: lint race ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
+check: lint race goroutines ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
 	$(GO) test -run 'TestMutants|TestRestartServesSoon' ./lease ./internal/apptest # these two run without race only
 	$(MAKE) fuzz FUZZTIME=3s
 	$(MAKE) build

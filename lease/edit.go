@@ -49,7 +49,7 @@ func (t *Table) Edit(now int64, hash uint64, key []byte, by Editor) (shown uint6
 	cur := &t.current
 	*cur = Current{Barred: t.barred(e, now)}
 	if !cur.Barred {
-		it, ok := t.lookup(now, hash, key)
+		it, ok := t.peek(now, hash, key)
 		if ok && it.StaleUntil == 0 {
 			cur.Item, cur.Found = it, true
 		} else if t.stubbed(now, e) {

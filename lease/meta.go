@@ -12,6 +12,7 @@ type stub struct {
 	token Token  // of that lease
 	shown uint64 // its version to clients
 	until int64  // its time to live; 0 is for ever
+	read  bool   // by meta commands that leave a mark
 }
 
 // Meta is what a meta reader asks for. Times are nanoseconds.
@@ -29,12 +30,11 @@ type Meta struct {
 // MetaView is what a meta reader is shown under the key's lock. It keeps nothing
 // of it.
 type MetaView struct {
-	Item    Item  // as it was before the read; of a stub only CAS and Expires
-	Expires int64 // after the read
-	Stub    bool
-	Won     bool // W: this reader is to bring the value
-	Stale   bool // X
-	Taken   bool // Z: another was told to
+	Item  Item // as it was before the read; of a stub only CAS, Expires and Fetched
+	Stub  bool
+	Won   bool // W: this reader is to bring the value
+	Stale bool // X
+	Taken bool // Z: another was told to
 }
 
 // MetaViewer is shown what a meta read found.
@@ -54,13 +54,10 @@ func (t *Table) Meta(now int64, hash uint64, key []byte, q Meta, v MetaViewer) b
 	read := Read{}
 	switch it, ok := t.metaItem(now, hash, key, q.Unmarked); {
 	case ok:
-		view.Item, view.Stale, view.Expires = it, it.Marked, it.Expires
+		view.Item, view.Stale = it, it.Marked
 		judged := it.Expires
-		if q.Touch {
-			view.Expires = q.Expires
-			if q.TouchFirst {
-				judged = q.Expires
-			}
+		if q.Touch && q.TouchFirst {
+			judged = q.Expires
 		}
 		wanted := it.Marked || (q.RefreshBelow > 0 && judged != 0 && judged-now < q.RefreshBelow)
 		if wanted && !view.Taken {
@@ -74,7 +71,8 @@ func (t *Table) Meta(now int64, hash uint64, key []byte, q Meta, v MetaViewer) b
 		}
 		return true
 	case view.Taken && t.stubbed(now, e):
-		view.Item = Item{CAS: e.stub.shown, Expires: e.stub.until}
+		view.Item = Item{CAS: e.stub.shown, Expires: e.stub.until, Fetched: e.stub.read}
+		e.stub.read = e.stub.read || !q.Unmarked
 	case !q.Vivify:
 		return false
 	case view.Taken:
@@ -89,25 +87,21 @@ func (t *Table) Meta(now int64, hash uint64, key []byte, q Meta, v MetaViewer) b
 		}
 		a := t.grant(now, e, hash, key, &read, false)
 		e = t.find(key)
-		e.stub = stub{token: a.Token, shown: q.VivifyAs, until: q.VivifyUntil}
+		e.stub = stub{token: a.Token, shown: q.VivifyAs, until: q.VivifyUntil, read: !q.Unmarked}
 		if e.stub.shown == 0 {
 			e.stub.shown = uint64(a.Token)
 		}
 		view.Won = true
 		view.Item = Item{CAS: e.stub.shown, Expires: q.VivifyUntil}
 	}
-	view.Stub, view.Expires = true, view.Item.Expires
+	view.Stub = true
 	v.ViewMeta(view)
 	return true
 }
 
-func (t *Table) metaItem(now int64, hash uint64, key []byte, unmarked bool) (Item, bool) {
-	it, ok := Item{}, false
+func (t *Table) metaItem(now int64, hash uint64, key []byte, unmarked bool) (it Item, ok bool) {
 	if unmarked {
-		if it, ok = t.store.Peek(hash, key, now); ok && t.gone(now, &it) {
-			t.store.Delete(hash, key)
-			ok = false
-		}
+		it, ok = t.peek(now, hash, key)
 	} else {
 		it, ok = t.lookup(now, hash, key)
 	}

@@ -190,6 +190,16 @@ func (t *Table) lookup(now int64, hash uint64, key []byte) (Item, bool) {
 	return it, ok
 }
 
+// peek is lookup for who changes what is there: no read, so it leaves no mark.
+func (t *Table) peek(now int64, hash uint64, key []byte) (Item, bool) {
+	it, ok := t.store.Peek(hash, key, now)
+	if ok && t.gone(now, &it) {
+		t.store.Delete(hash, key)
+		return Item{}, false
+	}
+	return it, ok
+}
+
 // gone reports whether an item that the store still has is none by the rules.
 // Whoever asks removes it then.
 func (t *Table) gone(now int64, it *Item) bool {

@@ -78,7 +78,7 @@ func (t *Table) Put(now int64, hash uint64, key []byte, mode Mode, item Item) (T
 		return 0, nil
 	}
 	if mode != Set {
-		it, ok := t.lookup(now, hash, key)
+		it, ok := t.peek(now, hash, key)
 		if present := ok && it.StaleUntil == 0; present != (mode == Replace) {
 			return 0, nil
 		}
@@ -98,19 +98,20 @@ func (t *Table) Put(now int64, hash uint64, key []byte, mode Mode, item Item) (T
 func (t *Table) Delete(now int64, hash uint64, key []byte) bool {
 	t.tick(now)
 	e := t.settled(now, key)
-	it, ok := t.lookup(now, hash, key)
+	it, ok := t.peek(now, hash, key)
 	found := ok && it.StaleUntil == 0 && !t.barred(e, now)
 	t.store.Delete(hash, key)
 	t.void(now, e)
 	return found
 }
 
-// Touch gives a value a new time to live (0 is for ever) and voids nothing.
+// Touch gives a value a new time to live (0 is for ever) and voids nothing. It
+// counts as a read.
 func (t *Table) Touch(now int64, hash uint64, key []byte, expires int64) bool {
 	it, ok := t.Get(now, hash, key)
 	if !ok {
 		return false
 	}
-	it.Expires = expires
+	it.Expires, it.Fetched = expires, true
 	return t.store.Update(hash, key, it)
 }

@@ -26,7 +26,7 @@ func kept(t *testing.T, s *Server) {
 	t.Helper()
 	s.mu.Lock()
 	for c := range s.conns {
-		_ = c.nc.Close()
+		c.kill()
 	}
 	s.mu.Unlock()
 	require.Eventually(t, func() bool { return s.connections() == 0 }, 10*time.Second, time.Millisecond)

@@ -60,8 +60,8 @@ func (s *session) incr(req *protocol.Request) {
 	}
 }
 
-// touchFirst gives a key of a gat its new time to live; the read follows.
-func (s *session) touchFirst(req *protocol.Request, key []byte) error {
-	_, err := s.owner.Touch(s.at.now, shard.Hash(key), key, s.at.expiry(req.Exptime))
-	return err
+// getAndTouch is one key of a gat.
+func (s *session) getAndTouch(req *protocol.Request, key []byte) (found bool, err error) {
+	s.reader.viewer = viewer{session: s, key: key, cas: req.Verb == protocol.VerbGats}
+	return s.owner.GetAndTouch(s.at.now, shard.Hash(key), key, s.at.expiry(req.Exptime), &s.reader.viewer)
 }

@@ -24,15 +24,14 @@ func (s *session) get() bool {
 			return false
 		}
 		key := req.Keys[s.next]
+		s.look(key)
 		var found bool
 		var err error
 		switch req.Verb {
 		case protocol.VerbLeaseGet:
 			found, err = s.leaseGetMcrouter(key)
 		case protocol.VerbGat, protocol.VerbGats:
-			if err = s.touchFirst(req, key); err == nil {
-				found, err = s.getOne(key, req.Verb == protocol.VerbGats)
-			}
+			found, err = s.getAndTouch(req, key)
 		default:
 			found, err = s.getOne(key, req.Verb == protocol.VerbGets)
 		}
@@ -48,6 +47,7 @@ func (s *session) get() bool {
 		} else {
 			s.count(req.Verb, outcomeMiss)
 		}
+		s.tellRead(key)
 	}
 	s.out = append(s.out, protocol.LineEnd...)
 	return true
@@ -69,6 +69,7 @@ var _ owner.Viewer = (*viewer)(nil)
 
 func (v *viewer) View(it *lease.Item) {
 	s := v.session
+	s.seen.shown = len(it.Value)
 	if v.cas {
 		s.out = protocol.AppendValueCAS(s.out, v.key, it.Flags, it.Value, it.Shown())
 	} else {

@@ -46,6 +46,9 @@ type reader struct {
 func (r *reader) Answer(a *lease.Answer) {
 	s := r.session
 	s.count(protocol.VerbLG, readOutcome(a))
+	if a.Kind == lease.Hit {
+		s.seen.shown = len(a.Item.Value)
+	}
 	s.out = appendAnswer(s.out, r.echo, a, s.at)
 }
 
@@ -79,6 +82,7 @@ func (p *parked) Answer(a *lease.Answer) {
 		a = &lease.Answer{Kind: lease.Busy, For: int64(time.Millisecond)}
 	}
 	srv.stats.commands[protocol.VerbLG][readOutcome(a)].Add(1)
+	p.tell(a)
 	p.slot.fill(appendAnswer(nil, &p.echo, a, srv.clock.read()))
 }
 

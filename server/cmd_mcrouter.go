@@ -34,6 +34,7 @@ func (r *mcrouterReader) Answer(a *lease.Answer) {
 	switch a.Kind {
 	case lease.Hit:
 		r.hit = true
+		s.seen.shown = len(a.Item.Value)
 		s.out = protocol.AppendValue(s.out, r.key, a.Item.Flags, a.Item.Value)
 	case lease.Granted:
 		s.out = protocol.AppendLValue(s.out, r.key, uint64(a.Token), 0, nil)

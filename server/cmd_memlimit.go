@@ -64,7 +64,7 @@ func (srv *Server) setMemory(bytes int64) error {
 	err := srv.owner.Resize(bytes - leases)
 	var refused *memory.BudgetError
 	if errors.As(err, &refused) {
-		srv.log.Warn("the memory limit was not changed", "bytes", bytes, "error", err)
+		srv.log.Debug("the memory limit was not changed", "bytes", bytes, "error", err)
 		if refused.Least > 0 {
 			refused.Least += leases
 		}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/shard"
@@ -16,7 +18,7 @@ func (s *session) metaGet(req *protocol.Request) {
 		TouchFirst: req.Echo.Before('T', 'R'),
 	}
 	if req.HasVivify {
-		q.VivifyUntil = s.at.expiry(req.VivifyTTL)
+		q.VivifyUntil = s.at.expiresAt(req, req.Echo.Flags, 0, true)
 		if req.HasNewCAS {
 			q.VivifyAs = req.NewCAS
 		}
@@ -42,6 +44,20 @@ func (s *session) metaGet(req *protocol.Request) {
 	}
 }
 
+// expiresAt is the time to live of an item of was, or of one that is created,
+// behind these flags: T and N set it in the order in which they stand.
+func (r reading) expiresAt(req *protocol.Request, flags []byte, was int64, created bool) int64 {
+	for _, f := range flags {
+		switch {
+		case f == 'T':
+			was = r.expiry(req.TTL)
+		case f == 'N' && created:
+			was = r.expiry(req.VivifyTTL)
+		}
+	}
+	return was
+}
+
 // metaViewer composes the hit of mg under the key's lock.
 type metaViewer struct {
 	session *session
@@ -50,9 +66,16 @@ type metaViewer struct {
 
 func (v *metaViewer) ViewMeta(m *lease.MetaView) {
 	s, req, it := v.session, v.req, &m.Item
+	if !m.Stub || !m.Won {
+		s.seen.shown = len(it.Value)
+	}
 	expires := it.Expires
-	if req.HasTTL && req.Echo.Before('T', 't') {
-		expires = m.Expires
+	if i := bytes.IndexByte(req.Echo.Flags, 't'); i >= 0 {
+		created := m.Stub && m.Won
+		if created {
+			expires = 0
+		}
+		expires = s.at.expiresAt(req, req.Echo.Flags[:i], expires, created)
 	}
 	reply := protocol.MetaItem{
 		Value:       it.Value,

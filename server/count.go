@@ -5,7 +5,10 @@ import "github.com/leasecache/leasecache/protocol"
 // What a command came to is counted where it is answered. Conditional commands,
 // which memcached's stats take apart further, are counted here.
 
-func (s *session) count(v protocol.Verb, o outcome) { s.srv.stats.add(v, o) }
+func (s *session) count(v protocol.Verb, o outcome) {
+	s.seen.came = o
+	s.srv.stats.add(v, o)
+}
 
 // countEdit counts a meta command by what the editor made of it.
 func (s *session) countEdit(req *protocol.Request) {

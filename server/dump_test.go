@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,14 @@ func (p *peer) dumped(end string) map[string]int {
 		require.True(p.t, ok || end == "EN", "%q", line)
 		seen[key]++
 	}
+}
+
+// many of fillUp's keys are more lines than sockets take, 11 MB, if the peer's is
+// kept small.
+const many = 40_000
+
+func (p *peer) smallSocket() {
+	require.NoError(p.t, p.nc.(*net.TCPConn).SetReadBuffer(64<<10))
 }
 
 // fillUp stores that many values with long keys, and returns their names.
@@ -152,7 +161,8 @@ func TestDumpInAPipelineIsRefused(t *testing.T) {
 func TestDumpWaitsForASlowReader(t *testing.T) {
 	s := start(t, func(c *Config) { c.StallTimeout = time.Minute })
 	slow, other := dial(t, s), dial(t, s)
-	keys := fillUp(other, 100_000) // 26 MB of lines
+	slow.smallSocket()
+	keys := fillUp(other, many)
 	slow.send("lru_crawler metadump all\n")
 	slow.expect("OK")
 	require.Eventually(t, func() bool {
@@ -160,9 +170,9 @@ func TestDumpWaitsForASlowReader(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		return s.Snapshot().BytesSent == sent // the socket is full
 	}, 10*time.Second, time.Millisecond)
-	require.Less(t, s.Snapshot().BytesSent, uint64(20<<20))
+	require.Less(t, s.Snapshot().BytesSent, uint64(9<<20))
 	_, held := s.held()
-	require.Zero(t, held)
+	require.Less(t, held, 2*fullBatch, "one batch")
 	var longest time.Duration
 	for range 200 {
 		begun := time.Now()
@@ -189,7 +199,8 @@ func TestDumpWaitsForASlowReader(t *testing.T) {
 func TestDumpEndsWithItsReader(t *testing.T) {
 	s := start(t, func(c *Config) { c.StallTimeout = time.Minute })
 	gone, next := dial(t, s), dial(t, s)
-	fillUp(next, 100_000)
+	gone.smallSocket()
+	fillUp(next, many)
 	gone.send("lru_crawler metadump all\n")
 	gone.expect("OK")
 	require.NoError(t, gone.nc.Close())
@@ -207,7 +218,8 @@ func TestStopEndsADump(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }()
 	p := dial(t, s)
-	fillUp(p, 100_000)
+	p.smallSocket()
+	fillUp(p, many)
 	p.send("lru_crawler metadump all\n")
 	p.expect("OK")
 	stopped := make(chan error, 1)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/leasecache/leasecache/lease"
@@ -19,7 +20,7 @@ type editor struct {
 	had     int    // length of the value that was there; -1 is none
 	number  uint64 // incr, decr, ma
 	size    int    // of the value as it is stored now
-	expires int64  // of the item as it is now
+	expires int64  // of the item as it is now, or where t asks for it
 	scratch []byte // what is stored must not alias the store
 	tags    []byte
 }
@@ -83,10 +84,17 @@ func (ed *editor) storing(cur *lease.Current) lease.Edit {
 		ed.result = editNotStored
 		return edit
 	}
-	matches := !req.HasCompareCAS || req.CompareCAS == cur.Item.Shown()
+	matches := req.CompareCAS == 0 || req.CompareCAS == cur.Item.Shown()
 	switch {
 	case mode == 'S', mode == 'E' && !cur.Found, mode == 'R' && cur.Found:
 		return ed.put(lease.PutItem, ed.sent())
+	case mode == 'C' && req.CompareCAS == 0:
+		// 0 is no version: nothing has it. What only compares when asked to (append,
+		// ma) takes it for not asked.
+		if cur.Found || cur.Stub != 0 {
+			return ed.nothing(editExists)
+		}
+		return ed.nothing(editNotFound)
 	case mode == 'C' && cur.Found && matches:
 		return ed.put(lease.PutItem, ed.sent())
 	case mode == 'C' && cur.Found && req.MarkStale && req.CompareCAS < cur.Item.Shown():
@@ -158,12 +166,12 @@ func (ed *editor) counting(cur *lease.Current) lease.Edit {
 		}
 		ed.number = req.Initial
 		ed.scratch = strconv.AppendUint(ed.scratch[:0], ed.number, 10)
-		return ed.put(lease.PutItem, lease.Item{Value: ed.scratch, Expires: ed.at.expiry(req.VivifyTTL), CAS: ed.newCAS()})
+		return ed.counted(lease.Item{Value: ed.scratch, CAS: ed.newCAS()}, true)
 	}
 	if len(old.Value) == 0 {
 		return ed.nothing(editNonNumeric)
 	}
-	if req.HasCompareCAS && req.CompareCAS != old.Shown() {
+	if req.CompareCAS != 0 && req.CompareCAS != old.Shown() {
 		return ed.nothing(editExists)
 	}
 	n, ok := protocol.Counter(old.Value)
@@ -185,11 +193,22 @@ func (ed *editor) counting(cur *lease.Current) lease.Edit {
 		ed.scratch = append(ed.scratch, ' ')
 	}
 	it := ed.changed(old)
-	it.Marked = old.Marked && len(it.Value) == len(old.Value)
-	if req.HasTTL {
-		it.Expires = ed.at.expiry(req.TTL)
+	if len(it.Value) == len(old.Value) { // in place: it is the same item still
+		it.Marked, it.Fetched = old.Marked, old.Fetched
 	}
-	return ed.put(lease.PutItem, it)
+	return ed.counted(it, false)
+}
+
+// counted stores a number. T and N set its time to live in the order in which
+// they stand, and t shows what it is where it stands.
+func (ed *editor) counted(it lease.Item, created bool) lease.Edit {
+	flags, was := ed.req.Echo.Flags, it.Expires
+	it.Expires = ed.at.expiresAt(ed.req, flags, was, created)
+	edit := ed.put(lease.PutItem, it)
+	if i := bytes.IndexByte(flags, 't'); i >= 0 {
+		ed.expires = ed.at.expiresAt(ed.req, flags[:i], was, created)
+	}
+	return edit
 }
 
 // removing does md: it deletes, marks as stale, or drops the value.
@@ -199,7 +218,7 @@ func (ed *editor) removing(cur *lease.Current) lease.Edit {
 	case !cur.Found && cur.Stub == 0:
 		ed.result = editNotFound
 		return lease.Edit{Action: lease.Remove}
-	case req.HasCompareCAS && req.CompareCAS != old.Shown() && req.CompareCAS != cur.Stub:
+	case req.HasCompareCAS && !(cur.Found && req.CompareCAS == old.Shown()) && (cur.Stub == 0 || req.CompareCAS != cur.Stub):
 		return ed.nothing(editExists)
 	case cur.Found && req.DropValue:
 		it := lease.Item{Flags: req.ClientFlags, CAS: old.Shown(), Marked: req.MarkStale}

@@ -3,8 +3,6 @@ package server
 import (
 	"net"
 	"sync"
-	"sync/atomic"
-	"time"
 )
 
 // replies is the order of a connection's replies. Most are written straight
@@ -13,27 +11,34 @@ import (
 //
 //	written │ ready bytes │ slot (waits) bytes behind it │ slot (done) bytes │ …
 //
-// Two parties touch it: the connection's own goroutine, which appends and
-// reserves, and whoever fills a slot, which may hold a bucket's lock and
-// therefore must not block: it only marks the slot and, if bytes became ready
-// and nobody is writing, starts a goroutine that writes them.
+// Two parties touch it: the connection's own thread, which appends and reserves,
+// and whoever fills a slot, which may hold a bucket's lock and therefore must not
+// block: it only marks the slot and, if bytes became ready and nobody is writing,
+// asks the transport to have them written.
 //
-// INVARIANT: at most one goroutine writes to the connection at a time.
+// INVARIANT: at most one thread writes to the connection at a time.
 type replies struct {
-	conn    net.Conn
-	timeout time.Duration // for one write to make progress
-	maxHeld int           // bytes kept at most behind a slot or a slow peer
-	sent    *atomic.Uint64
+	outlet  outlet
+	maxHeld int     // bytes kept at most behind a slot or a slow peer
 	budget  *budget // of all connections: whatever is kept here is counted there
 
 	mu          sync.Mutex
-	drained     *sync.Cond // signalled when a writer stops, and when the last slot is done
 	ready       []byte
 	first, last *slot
 	open        int // slots reserved and not written yet
 	held        int // bytes behind first
 	writing     bool
 	err         error // of the first write that failed: nothing is written after it
+}
+
+// outlet is the transport of a connection as its replies see it. Neither method
+// may block.
+type outlet interface {
+	// write has what is ready written. Whoever calls it has set writing, and it is
+	// the outlet's to clear.
+	write()
+	// settled is called with mu held when no reply waits any more.
+	settled()
 }
 
 // givenUp is the reply to a read whose peer sends no more.
@@ -49,14 +54,8 @@ type slot struct {
 	cancel func() // tells whoever the slot waits for that nobody reads the reply
 }
 
-func newReplies(conn net.Conn, timeout time.Duration, maxHeld int, sent *atomic.Uint64, budget *budget) *replies {
-	q := &replies{conn: conn, timeout: timeout, maxHeld: maxHeld, sent: sent, budget: budget}
-	q.drained = sync.NewCond(&q.mu)
-	return q
-}
-
 // reserve takes the next place, behind the batch composed so far. It is called
-// by the connection's goroutine, and the batch is taken over.
+// by the connection's thread, and the batch is taken over.
 func (q *replies) reserve(batch []byte, cancel func()) *slot {
 	s := &slot{queue: q, cancel: cancel}
 	q.mu.Lock()
@@ -105,7 +104,7 @@ func (s *slot) fill(reply []byte) {
 	}
 	if q.first == nil {
 		q.last = nil
-		q.drained.Broadcast()
+		q.outlet.settled()
 	}
 	start := len(q.ready) > 0 && !q.writing && q.err == nil
 	if start {
@@ -113,83 +112,8 @@ func (s *slot) fill(reply []byte) {
 	}
 	q.mu.Unlock()
 	if start {
-		go q.write(nil)
+		q.outlet.write()
 	}
-}
-
-// flush has a batch written, or kept where it must wait. It is called by the
-// connection's goroutine and blocks while the peer does not read: then the
-// connection's requests are not read either.
-func (q *replies) flush(batch []byte) error {
-	q.mu.Lock()
-	if q.first != nil || q.writing {
-		q.append(batch)
-		batch = nil
-	}
-	for q.writing && len(q.ready) > q.maxHeld {
-		q.drained.Wait()
-	}
-	if q.err != nil || q.writing || (len(batch) == 0 && len(q.ready) == 0) {
-		err := q.err
-		q.mu.Unlock()
-		return err
-	}
-	q.writing = true
-	q.mu.Unlock()
-	return q.write(batch)
-}
-
-// write writes what is ready, then batch, then whatever became ready meanwhile.
-// The caller has set writing; batch is only given while no slot was reserved,
-// so nothing can have become ready that belongs before it.
-func (q *replies) write(batch []byte) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	var spare []byte
-	for q.err == nil && (len(q.ready) > 0 || len(batch) > 0) {
-		out, kept := q.ready, len(q.ready)
-		if kept > 0 {
-			q.ready = spare[:0]
-			spare = out
-		} else {
-			out, batch = batch, nil
-		}
-		q.mu.Unlock()
-		err := q.send(out)
-		q.budget.add(-kept)
-		q.mu.Lock()
-		if err != nil {
-			q.err = err
-			// The rest will never come, so the peer must not wait for it, and the
-			// connection's goroutine may be waiting for the peer.
-			_ = q.conn.Close()
-		}
-	}
-	if cap(q.ready) > keepBuffer {
-		q.ready = nil
-	}
-	q.writing = false
-	q.drained.Broadcast()
-	return q.err
-}
-
-// send writes bytes in pieces, so that the timeout bounds a stall and not the
-// time that a slow but steady peer takes.
-func (q *replies) send(b []byte) error {
-	const piece = 64 << 10
-	for len(b) > 0 {
-		n := min(len(b), piece)
-		if err := q.conn.SetWriteDeadline(time.Now().Add(q.timeout)); err != nil {
-			return err
-		}
-		wrote, err := q.conn.Write(b[:n])
-		q.sent.Add(uint64(wrote))
-		if err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
 }
 
 // failed returns why replies could not be written, or nil.
@@ -220,27 +144,6 @@ func (q *replies) load() (open, held int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.open, q.held + len(q.ready)
-}
-
-// finish ends the queue once the peer sends no more: who waits for another's
-// fill hung up and gets no lease; what is being worked on gets a little time;
-// then everything that is ready is written.
-func (q *replies) finish(patience time.Duration) {
-	q.abandon()
-	late := false
-	timer := time.AfterFunc(patience, func() {
-		q.mu.Lock()
-		late = true
-		q.drained.Broadcast()
-		q.mu.Unlock()
-	})
-	defer timer.Stop()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for q.writing || (q.first != nil && !late && q.err == nil) {
-		q.drained.Wait()
-	}
-	q.drop()
 }
 
 // drop gives up what nobody will read: there is no connection any more. Slots

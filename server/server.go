@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -32,12 +33,12 @@ type Config struct {
 	MaxConns     int           // client connections at most [1024]
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
+	Version      string        // of this program
+	Keeper       *single.Keeper
+	Logger       *slog.Logger // [slog.Default()]
 
+	Loops         int  // event loops for the connections; 0 gives each a goroutine
 	AllowShutdown bool // clients may end the server: see ShutdownAsked
-
-	Version string // of this program
-	Keeper  *single.Keeper
-	Logger  *slog.Logger // [slog.Default()]
 
 	kept int64 // what connections may keep; tests take less [an eighth of Memory]
 }
@@ -75,8 +76,12 @@ type Server struct {
 	cache    *memory.Cache
 	owner    *owner.Owner
 	listener net.Listener
-	stats    counters
-	budget   *budget
+	// The event loops; nil where each connection has a goroutine.
+	transport *transport
+	stats     counters
+	budget    *budget
+	watchers  *watchers
+	numbers   atomic.Int64 // of connections
 
 	memory    atomic.Int64 // Config.Memory, or what cache_memlimit made of it
 	statsBase atomic.Pointer[tally]
@@ -100,7 +105,7 @@ type Server struct {
 	serving sync.WaitGroup // connections
 
 	mu      sync.Mutex
-	conns   map[*conn]struct{}
+	conns   map[connection]struct{}
 	stopped bool
 }
 
@@ -132,9 +137,10 @@ func New(cfg Config) (*Server, error) {
 		cache:    cache,
 		listener: ln,
 		shutdown: make(chan struct{}),
-		conns:    make(map[*conn]struct{}),
+		conns:    make(map[connection]struct{}),
 		budget:   newBudget(&cfg),
 	}
+	s.watchers = newWatchers(s.budget, s.watchChanged)
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
 	}
@@ -147,6 +153,11 @@ func New(cfg Config) (*Server, error) {
 		Limits: leaseLimits(leaseShare, cfg.Keeper.Shards()),
 		Clock:  s.clock.now,
 	})
+	if cfg.Loops > 0 {
+		if s.transport, err = newTransport(s, cfg.Loops); err != nil {
+			return nil, errors.Join(err, s.Stop(context.Background()))
+		}
+	}
 	s.warnOfDoubt()
 	return s, nil
 }
@@ -199,9 +210,13 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Serve accepts connections until Stop, and returns nil then.
 func (s *Server) Serve() error {
+	if s.transport != nil {
+		s.transport.serve()
+		<-s.ctx.Done()
+		return nil
+	}
 	for {
-		nc, err := s.listener.Accept()
-		if err != nil {
+		if err := s.accept(); err != nil {
 			if s.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil
 			}
@@ -210,43 +225,75 @@ func (s *Server) Serve() error {
 			select {
 			case <-s.ctx.Done():
 				return nil
-			case <-time.After(100 * time.Millisecond):
+			case <-time.After(acceptPause):
 			}
-			continue
 		}
-		s.admit(nc)
 	}
 }
 
-// admit starts to serve a connection, or tells it that there are too many.
-func (s *Server) admit(nc net.Conn) {
+// acceptPause is how long nobody is accepted after an error.
+const acceptPause = 100 * time.Millisecond
+
+// accept waits for a connection and serves it with a goroutine of its own.
+func (s *Server) accept() error {
+	nc, err := s.listener.Accept()
+	if err != nil {
+		return err
+	}
 	c := s.newConn(nc)
-	s.mu.Lock()
-	full := len(s.conns) >= s.cfg.MaxConns
-	if s.stopped || full {
-		s.mu.Unlock()
-		if full {
-			s.stats.rejected.Add(1)
+	if !s.admit(c) {
+		if why := s.tooMany(); why != "" {
 			_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
-			_, _ = nc.Write([]byte("ERROR Too many open connections\r\n"))
+			_, _ = io.WriteString(nc, why)
 		}
 		_ = nc.Close()
-		return
+		return nil
+	}
+	c.tellNew()
+	go c.serve()
+	return nil
+}
+
+// admit counts a connection as one that is served, until forget; or not, if there
+// are too many or the server stops.
+func (s *Server) admit(c connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
+	}
+	if len(s.conns) >= s.cfg.MaxConns {
+		s.stats.rejected.Add(1)
+		return false
 	}
 	s.conns[c] = struct{}{}
 	s.serving.Add(1)
-	s.mu.Unlock()
 	s.stats.accepted.Add(1)
-	go func() {
-		defer s.serving.Done()
-		c.serve()
-	}()
+	return true
 }
 
-func (s *Server) forget(c *conn) {
+// tooMany is what one is told who was not admitted.
+func (s *Server) tooMany() string {
+	if s.ctx.Err() != nil {
+		return ""
+	}
+	return "ERROR Too many open connections\r\n"
+}
+
+// replace has a connection go on as another.
+func (s *Server) replace(old, now connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, old)
+	s.conns[now] = struct{}{}
+}
+
+func (s *Server) forget(c connection) {
 	s.mu.Lock()
 	delete(s.conns, c)
+	s.endWatch()
 	s.mu.Unlock()
+	s.serving.Done()
 }
 
 func (s *Server) connections() int {
@@ -262,6 +309,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Unlock()
 	// First nobody new comes in: they would only be told to go elsewhere.
 	_ = s.listener.Close()
+	if s.transport != nil {
+		s.transport.refuse()
+	}
 	// Then the gate: no command has an effect any more, readers who wait are
 	// answered, and what the keeper must know for the next start is written.
 	err := s.owner.Stop(ctx)
@@ -270,8 +320,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	// Then connections end: each writes what it has answered and closes.
 	s.mu.Lock()
 	for c := range s.conns {
-		_ = c.nc.SetReadDeadline(time.Now())
+		c.stop()
 	}
+	s.endWatch()
 	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() { s.serving.Wait(); close(done) }()
@@ -280,12 +331,15 @@ func (s *Server) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		s.mu.Lock()
 		for c := range s.conns {
-			_ = c.nc.Close()
+			c.kill()
 		}
 		s.mu.Unlock()
 		<-done
 	}
 	s.working.Wait() // only connections begin such work
+	if s.transport != nil {
+		s.transport.stop()
+	}
 	// Last the memory: nobody can look at a value any more.
 	return errors.Join(err, s.cache.Close())
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,6 +22,9 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start runs a server that remembers nothing, and stops it with the test.
+// loops is the transport under test. The tests hold for both.
+var loops = flag.Int("server.loops", 2, "event loops for connections; 0 is a goroutine for each")
+
 func start(t testing.TB, change func(*Config)) *Server {
 	t.Helper()
 	keeper, err := single.Ephemeral(single.Options{Shards: 16, ClusterID: "test"}, true)
@@ -29,6 +33,7 @@ func start(t testing.TB, change func(*Config)) *Server {
 		Listen:       "127.0.0.1:0",
 		Memory:       64 << 20,
 		StallTimeout: 2 * time.Second,
+		Loops:        *loops,
 		Version:      "test",
 		Keeper:       keeper,
 		Logger:       slog.New(slog.NewTextHandler(io.Discard, nil)),

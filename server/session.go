@@ -15,6 +15,7 @@ type session struct {
 	owner  *owner.Owner
 	parser protocol.Parser
 	queue  *replies
+	number int64 // of the connection, for people
 	closed func(protocol.CloseReason)
 
 	out    []byte  // replies of this batch that nothing has to wait for
@@ -26,10 +27,12 @@ type session struct {
 	resume bool   // the last request is a get whose keys from next on are to be answered still, or a dump
 	next   int
 	dump   dump
-	length int  // of that request
 	placed int  // replies of this batch that have to wait
 	over   bool // the peer asked for the end of the server
 	before int  // requests of this batch before the one that is executed
+
+	watcher *watcher // set when the connection has become one
+	seen    watched
 }
 
 type feedState uint8
@@ -38,6 +41,7 @@ const (
 	feedMore  feedState = iota // the rest is no whole request
 	feedFull                   // write what there is, then feed the rest again
 	feedClose                  // write what there is, then close
+	feedWatch                  // write what there is, then only what the watcher is told
 )
 
 const (
@@ -89,12 +93,14 @@ func (s *session) taken() []byte {
 // many bytes it has done with.
 func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	s.at, s.placed = at, 0
+	s.seen.kinds = s.srv.watchers.wanted()
 	if s.resume {
-		// The same buffer as before, from the request that was not done.
+		// From the request that was not done, in the same buffer or another.
+		n, _ := s.parser.Next(buf)
 		if !s.again() {
 			return 0, feedFull
 		}
-		used = s.length
+		used = n
 	}
 	for s.before = 0; ; s.before++ {
 		n, status := s.parser.Next(buf[used:])
@@ -109,18 +115,24 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 			}
 			return used + n, feedClose
 		case protocol.Bad:
-			s.bad(req)
+			if s.seen.kinds != 0 {
+				s.badWatched(req)
+			} else {
+				s.bad(req)
+			}
 		case protocol.Ready:
 			if req.Verb == protocol.VerbQuit {
 				s.count(req.Verb, outcomeOK)
 				return used + n, feedClose
 			}
-			if !s.execute(req) {
-				s.length = n
+			if !s.run(req) {
 				return used, feedFull
 			}
-			if s.over {
+			switch {
+			case s.over:
 				return used + n, feedClose
+			case s.watcher != nil:
+				return used + n, feedWatch
 			}
 		}
 		used += n
@@ -128,6 +140,14 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 			return used, feedFull
 		}
 	}
+}
+
+// run is execute, and tells those who watch.
+func (s *session) run(req *protocol.Request) bool {
+	if s.seen.kinds != 0 {
+		return s.executeWatched(req)
+	}
+	return s.execute(req)
 }
 
 // again goes on with the request whose replies were too many at once.
@@ -150,6 +170,9 @@ func (s *session) pipelined() bool {
 // not use. A fill that was cut off is a broken one, and ends its lease.
 func (s *session) hungUp(rest []byte, at reading) {
 	s.endDump()
+	if s.watcher != nil {
+		s.srv.watchers.leave(s.watcher)
+	}
 	req, ok := s.parser.Unfinished(rest)
 	if ok && req.Verb == protocol.VerbLS {
 		// An error is the owner's that stops: its leases end anyway.
@@ -227,6 +250,8 @@ func (s *session) execute(req *protocol.Request) bool {
 		s.stats(req)
 	case protocol.VerbLRUCrawler:
 		return s.lruCrawler(req)
+	case protocol.VerbWatch:
+		s.watch(req)
 	case protocol.VerbLRU:
 		s.lru(req)
 	case protocol.VerbSlabs:

@@ -20,7 +20,7 @@ func newFed(t testing.TB) fed {
 	s := start(t, nil)
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })
-	return fed{newSession(s, newReplies(ours, time.Second, maxHeld, new(atomic.Uint64), newBudget(&Config{}))), t}
+	return fed{newSession(s, &newBlocking(ours, time.Second, maxHeld, new(atomic.Uint64), newBudget(&Config{})).replies), t}
 }
 
 // do feeds whole requests and returns the replies, which hold until the next.

@@ -35,6 +35,10 @@ type Snapshot struct {
 	Uptime    time.Duration
 	Memory    memory.Stats
 	Leases    lease.Stats
+
+	Watchers     int    // connections that watch
+	WatchSent    uint64 // lines queued for them
+	WatchSkipped uint64 // lines that they missed, as they did not read
 }
 
 // Snapshot counts.
@@ -53,6 +57,10 @@ func (s *Server) Snapshot() Snapshot {
 		Uptime:    time.Duration(s.clock.now() - s.started),
 		Memory:    s.cache.Stats(),
 		Leases:    s.owner.Stats(),
+
+		Watchers:     s.watchers.count(),
+		WatchSent:    s.watchers.sent.Load(),
+		WatchSkipped: s.watchers.skipped.Load(),
 	}
 	for v := range c.commands {
 		for o := range c.commands[v] {

@@ -42,7 +42,6 @@ type counters struct {
 	commands      [protocol.VerbCount][outcomeCount]atomic.Uint64
 	bytesRead     atomic.Uint64
 	bytesWritten  atomic.Uint64
-	connIDs       atomic.Uint64
 	accepted      atomic.Uint64
 	rejected      atomic.Uint64 // over the limit of connections
 	stalled       atomic.Uint64 // closed in the middle of a request

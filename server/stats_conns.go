@@ -27,34 +27,44 @@ func (s *session) statsConns() {
 			s.stat("conns_not_shown", int64(len(conns)-i))
 			return
 		}
-		at, state := c.activity.Load(), "conn_parse_cmd"
+		l := c.about()
+		at, state := l.activity.Load(), "conn_parse_cmd"
 		if at < 0 {
 			at, state = -at, "conn_read"
 		}
-		s.connStat(c.id, "addr", address(c.nc.RemoteAddr()))
-		s.connStat(c.id, "listen_addr", address(c.nc.LocalAddr()))
-		s.connStat(c.id, "state", state)
-		if open, _ := c.queue.load(); open > 0 {
-			s.connStat(c.id, "resps_waiting", strconv.Itoa(open))
+		if c.watching {
+			state = "conn_watch"
 		}
-		s.connStat(c.id, "secs_since_last_cmd", strconv.FormatInt(max(0, now-at)/second, 10))
+		s.connStat(l.session.number, "addr", address(l.addr))
+		s.connStat(l.session.number, "listen_addr", address(l.local))
+		s.connStat(l.session.number, "state", state)
+		if open, _ := c.load(); open > 0 {
+			s.connStat(l.session.number, "resps_waiting", strconv.Itoa(open))
+		}
+		s.connStat(l.session.number, "secs_since_last_cmd", strconv.FormatInt(max(0, now-at)/second, 10))
 	}
 }
 
-func (s *session) connStat(id uint64, name, value string) {
-	s.out = protocol.AppendStat(s.out, strconv.FormatUint(id, 10)+":"+name, value)
+func (s *session) connStat(id int64, name, value string) {
+	s.out = protocol.AppendStat(s.out, strconv.FormatInt(id, 10)+":"+name, value)
+}
+
+// listedConn is a connection with what the server's lock guards of it.
+type listedConn struct {
+	connection
+	watching bool
 }
 
 // sortedConns are the connections there are, oldest first. Their lock is held
 // only to copy their list.
-func (srv *Server) sortedConns() []*conn {
+func (srv *Server) sortedConns() []listedConn {
 	srv.mu.Lock()
-	conns := make([]*conn, 0, len(srv.conns))
+	conns := make([]listedConn, 0, len(srv.conns))
 	for c := range srv.conns {
-		conns = append(conns, c)
+		conns = append(conns, listedConn{c, c.watches()})
 	}
 	srv.mu.Unlock()
-	slices.SortFunc(conns, func(a, b *conn) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(conns, func(a, b listedConn) int { return cmp.Compare(a.about().session.number, b.about().session.number) })
 	return conns
 }
 

@@ -41,6 +41,8 @@ func (s *session) statsGeneral() {
 	s.statCounts(&g.counts, connYields)
 	s.stat("hash_bytes", g.memory.Index)
 	s.stat("malloc_fails", 0) // the program would not go on
+	s.statCounts(&g.counts, watcherSkipped, watcherSent)
+	s.stat("log_watchers", int64(srv.watchers.count()))
 	s.stat("bytes", g.memory.Bytes)
 	s.stat("curr_items", g.memory.Items)
 	s.statCounts(&g.counts, totalItems, expiredUnfetched, evictedUnfetched, evictedActive, evictions, reclaimed)

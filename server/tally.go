@@ -46,6 +46,8 @@ const (
 	evictedUnfetched
 	evictedActive
 	evictedExpiring
+	watcherSkipped
+	watcherSent
 	leaseHits
 	leaseGranted
 	leaseFilled
@@ -100,6 +102,8 @@ var countedNames = [countedEnd]string{
 	evictedUnfetched:        "evicted_unfetched",
 	evictedActive:           "evicted_active",
 	evictedExpiring:         "evicted_nonzero",
+	watcherSkipped:          "log_watcher_skipped",
+	watcherSent:             "log_watcher_sent",
 	leaseHits:               "lease_hits",
 	leaseGranted:            "lease_granted",
 	leaseFilled:             "lease_filled",
@@ -218,6 +222,8 @@ func (srv *Server) tally(mem *memory.Stats, l *lease.Stats) (t tally) {
 	t[evictedUnfetched] = mem.EvictedUnfetched
 	t[evictedActive] = mem.EvictedActive
 	t[evictedExpiring] = mem.EvictedExpiring
+	t[watcherSkipped] = srv.watchers.skipped.Load()
+	t[watcherSent] = srv.watchers.sent.Load()
 	t.ours(c, l)
 	return t
 }

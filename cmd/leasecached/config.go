@@ -31,7 +31,8 @@ type Config struct {
 	Memory      int64 // bytes
 	MaxItemSize int   // bytes
 	LeaseOnly   []string
-	Threads     int // 0: one a core
+	Threads     int    // 0: one a core
+	IO          string // auto, epoll or goroutines
 
 	LogLevel  slog.Level
 	LogFormat string // text or json

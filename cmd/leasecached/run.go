@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/server/admin"
@@ -37,6 +38,7 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		StallTimeout:  cfg.StallTimeout,
 		LeaseOnly:     cfg.LeaseOnly,
 		AllowShutdown: cfg.AllowShutdown,
+		Loops:         cfg.loops(),
 		Version:       version(),
 		Keeper:        k,
 		Logger:        log,
@@ -49,6 +51,14 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		return nil, errors.Join(err, clients.Stop(context.Background()))
 	}
 	return ports{clients, a}, nil
+}
+
+// loops is how many event loops serve clients; 0 is a goroutine for each.
+func (c *Config) loops() int {
+	if c.IO == "goroutines" || c.IO == "auto" && runtime.GOOS != "linux" {
+		return 0
+	}
+	return runtime.GOMAXPROCS(0) // what --threads set, or all cores
 }
 
 // Serve returns when one of the two fails, or when both were stopped.

@@ -118,8 +118,11 @@ var groups = []group{
 			"answer plain stores (set, add, cas, ...) to keys with this prefix with NOT_STORED, so that only leases fill them",
 			prefixes(func(c *Config) *[]string { return &c.LeaseOnly })},
 		{"threads", "N", "0", bare,
-			"cores to use; 0 is all of them",
+			"cores to use, and event loops; 0 is all of them",
 			number(func(c *Config) *int { return &c.Threads }, 0, math.MaxInt16)},
+		{"io", "KIND", "auto", quoted,
+			"how connections are served: epoll (event loops), goroutines (one each), or auto, which is epoll on Linux",
+			oneOf(func(c *Config) *string { return &c.IO }, "auto", "epoll", "goroutines")},
 	}},
 	{"Log", []setting{
 		{"log-level", "LEVEL", "info", quoted,

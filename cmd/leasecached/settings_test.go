@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 		NodeID: "n1", DataDir: "./leasecached.data", Shards: 1024, SessionTTL: 3 * time.Second,
 		Listen: "127.0.0.1:11211", Admin: "127.0.0.1:11212", MaxConnections: 10000,
 		StallTimeout: 30 * time.Second, DrainTimeout: 10 * time.Second,
-		Memory: 1 << 30, MaxItemSize: 1 << 20, LogFormat: "text",
+		Memory: 1 << 30, MaxItemSize: 1 << 20, LogFormat: "text", IO: "auto",
 		given: map[string]string{},
 	}, c)
 }
@@ -75,7 +75,7 @@ func TestEverySourceOfEverySetting(t *testing.T) {
 		"listen": "[::1]:7", "admin": "localhost:7", "max-connections": "7", "stall-timeout": "7s",
 		"cluster":       "[::1]:7",
 		"drain-timeout": "7s", "memory": "7MiB", "max-item-size": "7KiB", "lease-only": "p:",
-		"threads": "7", "log-level": "debug", "log-format": "json",
+		"threads": "7", "io": "goroutines", "log-level": "debug", "log-format": "json",
 		"ephemeral": "true", "volatile-intents": "true", "insecure": "true", "allow-shutdown": "true",
 	}
 	eachSetting(func(s *setting) {

@@ -38,6 +38,10 @@ const (
 	StopTimeout  = 15 * time.Second
 )
 
+// transportVariable names the transport that the processes are to use, as --io
+// does; without it they use what they do by themselves.
+const transportVariable = "LEASECACHE_TEST_IO"
+
 // Process is a started leasecached.
 type Process struct {
 	Listen string // address of the clients' port
@@ -90,6 +94,9 @@ func Spawn(t testing.TB, o Options) (*Process, error) {
 	p.cmd = exec.Command(Binary(t, "leasecached"), flags...)
 	p.cmd.Dir = o.Dir
 	p.cmd.Env = append(cleanEnv(os.Environ()), o.Env...)
+	if io := os.Getenv(transportVariable); io != "" && !o.Bare {
+		p.cmd.Env = append(p.cmd.Env, "LEASECACHED_IO="+io)
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		return nil, err

@@ -38,6 +38,8 @@ var (
 	accepted    = desc("connections_accepted_total", "Client connections accepted.")
 	closed      = desc("connections_closed_total", "Client connections closed by the server, by reason.", "reason")
 	bytes       = desc("client_bytes_total", "Bytes of client connections, by direction.", "direction")
+	watchers    = desc("watchers", "Connections that watch.")
+	watched     = desc("watch_lines_total", "Lines for connections that watch, by what became of them.", "fate")
 	ready       = desc("ready", "Whether this node may serve.")
 	info        = desc("info", "What runs here.", "node", "cluster", "version")
 )
@@ -101,6 +103,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	count(bytes, s.BytesRead, "read")
 	count(bytes, s.BytesSent, "written")
+	gauge(watchers, int64(s.Watchers))
+	count(watched, s.WatchSent, "sent")
+	count(watched, s.WatchSkipped, "skipped")
 	up := int64(0)
 	if c.srv.Ready() == nil {
 		up = 1

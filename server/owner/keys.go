@@ -25,6 +25,22 @@ func (w *Owner) Get(now int64, hash uint64, key []byte, v Viewer) (bool, error) 
 	return ok, nil
 }
 
+// GetAndTouch is Get and Touch in one step. The value is shown although its new
+// time is past.
+func (w *Owner) GetAndTouch(now int64, hash uint64, key []byte, expires int64, v Viewer) (bool, error) {
+	s, err := w.lock(hash)
+	if err != nil {
+		return false, err
+	}
+	var ok bool
+	if s.item, ok = s.table.Get(now, hash, key); ok {
+		v.View(&s.item)
+		s.table.Touch(now, hash, key, expires)
+	}
+	w.unlock(s)
+	return ok, nil
+}
+
 // Lease answers a read; see lease.Table.Lease.
 func (w *Owner) Lease(now int64, hash uint64, key []byte, q lease.Read, r lease.Reader) error {
 	s, err := w.lock(hash)

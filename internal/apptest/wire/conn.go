@@ -37,13 +37,16 @@ func (c *conn) send(s string) error {
 
 // line returns the next reply line without its \r\n. A bare \n does not end a
 // line: replies are \r\n-terminated.
-func (c *conn) line(within time.Duration) (string, error) {
+func (c *conn) line(within time.Duration) (string, error) { return c.upTo("\r\n", within) }
+
+// upTo returns what comes before the next end.
+func (c *conn) upTo(end string, within time.Duration) (string, error) {
 	deadline := time.Now().Add(within)
 	from := 0
 	for {
-		if i := bytes.Index(c.buf[from:], []byte("\r\n")); i >= 0 {
+		if i := bytes.Index(c.buf[from:], []byte(end)); i >= 0 {
 			line := string(c.buf[:from+i])
-			c.buf = c.buf[from+i+2:]
+			c.buf = c.buf[from+i+len(end):]
 			return line, nil
 		}
 		from = max(0, len(c.buf)-1)

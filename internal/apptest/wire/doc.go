@@ -24,6 +24,7 @@
 //	A>> raw bytes       A sends exactly these bytes
 //	A< LE L$t e10000    the next reply line on A is this (five seconds' patience)
 //	A~ REGEXP           the next reply line on A matches the whole expression
+//	A bare REGEXP       the same of a line that ends with a bare \n
 //	A until END         read lines up to one that is END; they are kept for 'has'
 //	A has STAT pid $_   one of the kept lines matches the pattern
 //	A silent 50ms       nothing comes on A for so long

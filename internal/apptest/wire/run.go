@@ -125,8 +125,12 @@ func (r *run) onConn(st step) error {
 		}
 		r.note(st.conn+st.verb, text)
 		return c.send(text)
-	case "<", "~":
-		line, err := c.line(patience)
+	case "<", "~", "bare":
+		end := "\r\n"
+		if st.verb == "bare" {
+			end = "\n"
+		}
+		line, err := c.upTo(end, patience)
 		if err != nil {
 			return err
 		}
@@ -184,7 +188,7 @@ func (r *run) onConn(st step) error {
 }
 
 func (r *run) judge(st step, line string) error {
-	if st.verb == "~" {
+	if st.verb != "<" {
 		re, err := regexp.Compile(`(?s)\A(?:` + st.arg + `)\z`)
 		if err != nil {
 			return err

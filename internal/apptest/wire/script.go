@@ -23,7 +23,7 @@ type step struct {
 
 var (
 	connStep   = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*)(>>|>|<|~)(?: (.*))?$`)
-	connVerb   = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*) (silent|closed|ends|hangup|until|has)(?: (.*))?$`)
+	connVerb   = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*) (silent|bare|closed|ends|hangup|until|has)(?: (.*))?$`)
 	serverVerb = regexp.MustCompile(`^(server|stop|kill|start|restart|sleep|logged|let|expect)(?: (.*))?$`)
 )
 
@@ -70,7 +70,7 @@ func (s step) check(first bool) error {
 	case "<", "has":
 		_, err := match(s.arg, "", nil)
 		return badPattern(err)
-	case "~":
+	case "~", "bare":
 		_, err := regexp.Compile(s.arg)
 		return err
 	case "until", "logged", "let", "expect", "sleep", "silent":

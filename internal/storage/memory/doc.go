@@ -16,6 +16,7 @@
 //     overwritten by the next call on the same partition, so they are copied
 //     or written out before the lock is let go.
 //  3. [Cache.Stats] takes no lock and may be called at any time before Close.
+//  4. [Cache.Resize] is given a way to hold those locks, one at a time.
 //
 // DESIGN.md beside this file has the layout and the reasons for it.
 package memory

@@ -113,6 +113,15 @@ func TestBudgetTooLarge(t *testing.T) {
 	require.EqualValues(t, 4*mib, c.Stats().Limit)
 }
 
+// More address space than the system has is not an error: then there is less.
+func TestReserveIsAWish(t *testing.T) {
+	c := growing(t, 4*mib, 1<<62, 4*kib)
+	putMany(t, c, "a", 1000, 300)
+	require.Equal(t, 1000, countMany(c, "a", 1000))
+	_, err := resize(c, 8*mib)
+	require.NoError(t, err)
+}
+
 // When one partition cannot, none has lost anything.
 func TestResizeIsRefusedBeforeAnythingIsEvicted(t *testing.T) {
 	c := growing(t, 16*mib, 0, 64*kib)

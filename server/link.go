@@ -1,0 +1,150 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"sync/atomic"
+
+	"github.com/leasecache/leasecache/protocol"
+)
+
+// connection is a client connection as the server sees it, whatever carries it.
+// Its methods may be called by anybody.
+type connection interface {
+	stop() // answer what was asked, and end
+	kill() // end at once
+	load() (open, held int)
+	watches() bool // it does nothing but watch; the server is locked
+	about() *link  // of which addr, local, activity and the session's number may be looked at
+}
+
+// link is what every transport has of a connection.
+type link struct {
+	srv     *Server
+	addr    net.Addr
+	session *session
+	local   net.Addr
+	counted int // bytes of its buffer that are in the budget
+
+	// activity is when it was last given something to do, for stats conns: above
+	// zero while it is at work on it, below since it is done.
+	activity atomic.Int64
+
+	reason string // why it ended, for those who watch
+}
+
+func (c *link) init(s *Server, addr, local net.Addr, queue *replies) {
+	c.srv, c.addr, c.local, c.reason = s, addr, local, closedNormally
+	c.activity.Store(-s.clock.now())
+	c.session = newSession(s, queue)
+	c.session.closed = c.refused
+	c.session.number = s.numbers.Add(1)
+}
+
+func (c *link) about() *link { return c }
+
+const (
+	firstBuffer = 4 << 10  // of a connection that has sent nothing yet
+	keepBuffer  = 64 << 10 // buffers above it are given back when they are empty
+)
+
+// noRoom is the last reply to a peer whose request is too much at present.
+const noRoom = "SERVER_ERROR out of memory reading request\r\n"
+
+// mostHeld is how much is kept for a peer that does not read: one value is never
+// too much.
+func (s *Server) mostHeld() int { return max(maxHeld, s.cfg.MaxItem) }
+
+// room returns a buffer with room for more: grown by what arrived, never by
+// what was announced, and let go when a large request is done. It is false, and
+// the buffer as it was, when the connections' memory is used up.
+func (c *link) room(buf []byte, have int) ([]byte, bool) {
+	if have == 0 {
+		c.session.rest()
+	}
+	size := len(buf)
+	if want := c.session.want(); have == 0 && size > keepBuffer {
+		size = firstBuffer
+	} else if size-have < want {
+		size = max(have+want, min(2*size, have+max(maxGrowth, have/4)))
+	}
+	if size == len(buf) {
+		return buf, true
+	}
+	if !c.recount(size) {
+		return buf, false
+	}
+	sized := make([]byte, size)
+	copy(sized, buf[:have])
+	return sized, true
+}
+
+// recount counts a buffer of size instead of the one that was counted, if the
+// budget allows.
+func (c *link) recount(size int) bool {
+	counted := max(0, size-keepBuffer)
+	if more := counted - c.counted; more > 0 && !c.srv.budget.take(more) {
+		return false
+	} else if more < 0 {
+		c.srv.budget.add(more)
+	}
+	c.counted = counted
+	return true
+}
+
+// maxGrowth is the most that a buffer grows beyond what it holds, or a quarter of
+// that: by steps that do not grow, a large value would be copied over and over.
+const maxGrowth = 256 << 10
+
+// tooMuch reports whether a connection has to be closed for what waits on it.
+func (c *link) tooMuch(open, held int) bool {
+	if open > maxOpen || held > 2*c.srv.mostHeld() {
+		c.reason = closedByError
+		c.srv.log.Warn("connection closed: too many replies wait on it",
+			"peer", c.addr, "waiting", open, "bytes", held)
+		return true
+	}
+	if held > keepBuffer && c.srv.budget.spent() {
+		c.crowded("waiting", open, "bytes", held)
+		return true
+	}
+	return false
+}
+
+func (c *link) log(err error) {
+	if c.srv.ctx.Err() != nil {
+		return // it was the server that ended it
+	}
+	c.reason = closedByError
+	level := slog.LevelDebug
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		level = slog.LevelInfo
+		c.srv.stats.stalled.Add(1)
+	}
+	c.srv.log.Log(c.srv.ctx, level, "connection ended", "peer", c.addr, "error", err)
+}
+
+// crowded logs why a connection is closed that asks for more than there is.
+func (c *link) crowded(args ...any) {
+	c.reason = closedByError
+	c.srv.stats.crowded.Add(1)
+	c.srv.log.Warn("connection closed: all connections together keep too much, for peers that do not read or requests that are not whole",
+		append([]any{"peer", c.addr, "limit", c.srv.budget.limit}, args...)...)
+}
+
+// refused logs why a peer that speaks something else is closed.
+func (c *link) refused(reason protocol.CloseReason) {
+	c.reason = closedByError
+	switch reason {
+	case protocol.CloseBinary:
+		c.srv.log.Warn("connection closed: the client speaks memcached's binary protocol; switch it to the text (ascii) or meta protocol",
+			"peer", c.addr)
+	case protocol.CloseHTTP:
+		c.srv.log.Warn("connection closed: the client speaks HTTP; the admin port does",
+			"peer", c.addr)
+	default:
+		c.srv.log.Warn("connection closed", "peer", c.addr, "reason", reason)
+	}
+}

@@ -1,0 +1,420 @@
+package server
+
+import (
+	"net"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// loopConn is a connection that a loop serves. All of it is the loop's thread's
+// but for the replies, which have a lock of their own, and what is atomic.
+type loopConn struct {
+	link
+	queue replies
+	loop  *loop
+	fd    int
+
+	in     []byte // requests not done yet, if there are any; grows as they arrive
+	have   int
+	more   bool         // in may hold whole requests: feed it again before reading
+	unsent []byte       // replies that the socket did not take
+	sent   int          // of unsent
+	kept   atomic.Int64 // len(unsent), for who asks
+	begun  bool
+	armed  uint32 // what epoll watches for
+
+	deadline int64 // when it has stalled for too long; 0 is never
+	ending   bool  // sends no more requests
+	closed   bool
+
+	posted  bool        // under the loop's lock
+	stopped atomic.Bool // Stop was called
+	killed  atomic.Bool
+}
+
+var (
+	_ connection = (*loopConn)(nil)
+	_ outlet     = (*loopConn)(nil)
+)
+
+// turn is how many batches of a connection are done before others have theirs.
+const turn = 4
+
+func newLoopConn(srv *Server, l *loop, fd int, addr net.Addr) *loopConn {
+	c := &loopConn{loop: l, fd: fd}
+	c.queue = replies{outlet: c, maxHeld: srv.mostHeld(), budget: srv.budget}
+	c.link.init(srv, addr, srv.listener.Addr(), &c.queue)
+	return c
+}
+
+// What others call.
+
+func (c *loopConn) stop()         { c.stopped.Store(true); c.loop.post(c) }
+func (c *loopConn) kill()         { c.killed.Store(true); c.loop.post(c) }
+func (c *loopConn) watches() bool { return false } // see handOver
+func (c *loopConn) write()        { c.loop.post(c) }
+func (c *loopConn) settled()      { c.loop.post(c) }
+
+// wasPosted does what the connection was posted for: it is new, replies became
+// ready, or it has to end.
+func (c *loopConn) wasPosted() {
+	switch {
+	case c.closed:
+	case c.killed.Load():
+		c.close()
+	case !c.begun:
+		c.begin()
+	case c.ending:
+		c.finish()
+	case c.stopped.Load():
+		c.flush(nil)
+		c.end()
+	default:
+		c.flush(nil)
+		c.watch()
+	}
+}
+
+// begin takes the connection into the loop.
+func (c *loopConn) begin() {
+	l := c.loop
+	for len(l.conns) <= c.fd {
+		l.conns = append(l.conns, nil)
+	}
+	l.conns[c.fd] = c
+	c.begun, c.armed = true, unix.EPOLLIN
+	err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, c.fd, &unix.EpollEvent{Events: c.armed, Fd: int32(c.fd)})
+	if err != nil {
+		c.log(os.NewSyscallError("epoll_ctl", err))
+		c.close()
+	} else if c.stopped.Load() {
+		c.end()
+	}
+}
+
+func (c *loopConn) event(events uint32) {
+	if events&unix.EPOLLOUT != 0 {
+		c.writable()
+	}
+	switch {
+	case c.closed:
+	case events&unix.EPOLLIN != 0 && c.armed&unix.EPOLLIN != 0:
+		if !c.more {
+			c.readable()
+		}
+	case events&(unix.EPOLLHUP|unix.EPOLLERR) != 0:
+		// Nothing is to be read at present, and nothing can be written any more.
+		c.broken(os.NewSyscallError("epoll", unix.ECONNRESET))
+	}
+}
+
+func (c *loopConn) readable() {
+	buf, have := c.loop.in, 0
+	if c.have > 0 {
+		buf, have = c.in, c.have
+	}
+	n, errno := rawRead(c.fd, buf[have:])
+	switch {
+	case errno == unix.EAGAIN || errno == unix.EINTR:
+		return
+	case errno != 0:
+		c.log(os.NewSyscallError("read", errno))
+		c.end()
+		return
+	case n == 0:
+		c.end()
+		return
+	}
+	c.srv.stats.bytesRead.Add(uint64(n))
+	c.feed(buf[:have+n], buf)
+}
+
+// resume goes on with requests that have arrived, after replies to those before
+// them were written, or others had their turn.
+func (c *loopConn) resume() {
+	if c.more && !c.ending && !c.closed && len(c.unsent) == 0 {
+		c.feed(c.in[:c.have], c.in)
+	}
+}
+
+// feed has the session do the requests in data, which lie at the beginning of buf:
+// the connection's own buffer, or the loop's. It stops where the peer does not take
+// the replies, and where others wait for their turn.
+func (c *loopConn) feed(data, buf []byte) {
+	used := 0
+	c.more = false
+	for round := 1; ; round++ {
+		c.session.out = c.loop.out[:0]
+		// Read anew after each wait for the peer: an intent begun by the time
+		// before it could have run out when its writer hears of it.
+		at := c.srv.clock.read()
+		c.activity.Store(at.now)
+		n, state := c.session.feed(data[used:], at)
+		c.activity.Store(-at.now)
+		used += n
+		out := c.session.taken()
+		c.flush(out)
+		if c.loop.out = out[:0]; cap(out) > 2*fullBatch {
+			c.loop.out = nil
+		}
+		c.session.out = nil
+		if c.closed {
+			return
+		}
+		if state == feedClose || c.tooMuch(c.load()) {
+			c.keep(buf, data[used:])
+			c.end()
+			return
+		}
+		if state == feedWatch {
+			c.handOver()
+			return
+		}
+		if state == feedMore {
+			break
+		}
+		if len(c.unsent) > 0 || round == turn {
+			c.more = true
+			if len(c.unsent) == 0 {
+				c.srv.stats.yields.Add(1)
+				c.loop.again = append(c.loop.again, c)
+			}
+			break
+		}
+	}
+	if !c.keep(buf, data[used:]) {
+		c.crowded("arriving", c.have)
+		c.flush([]byte(noRoom))
+		c.end()
+		return
+	}
+	c.watch()
+}
+
+// keep keeps what is left of the requests, with room for more. It is false when
+// the connections' memory is used up.
+func (c *loopConn) keep(buf, rest []byte) bool {
+	own := len(c.in) > 0 && &buf[0] == &c.in[0]
+	c.have = len(rest)
+	if c.have == 0 {
+		c.in = nil
+		c.session.rest()
+		c.recount(0)
+		return true
+	}
+	if own {
+		copy(c.in, rest)
+	} else {
+		c.in = make([]byte, max(firstBuffer, len(rest)))
+		copy(c.in, rest)
+	}
+	var ok bool
+	c.in, ok = c.room(c.in, c.have)
+	return ok
+}
+
+// watch has epoll watch for what the connection waits for, and sets its deadline:
+// in the middle of a request or a reply the peer may not stall.
+func (c *loopConn) watch() {
+	if c.closed {
+		return
+	}
+	var want uint32
+	switch {
+	case len(c.unsent) > 0:
+		want = unix.EPOLLOUT // and what it asks next is not read
+	case !c.ending:
+		want = unix.EPOLLIN
+	}
+	if want != c.armed {
+		c.armed = want
+		if err := unix.EpollCtl(c.loop.epoll, unix.EPOLL_CTL_MOD, c.fd, &unix.EpollEvent{Events: want, Fd: int32(c.fd)}); err != nil {
+			c.broken(os.NewSyscallError("epoll_ctl", err))
+			return
+		}
+	}
+	if c.ending {
+		if c.deadline == 0 {
+			c.expire(c.srv.clock.now() + int64(lastWords))
+		}
+		return
+	}
+	inside := len(c.unsent) > 0 || c.have > 0 && !c.more || c.session.swallowing()
+	switch {
+	case inside:
+		c.expire(c.srv.clock.now() + int64(c.srv.cfg.StallTimeout))
+	case c.deadline != 0:
+		c.expire(0)
+	}
+}
+
+func (c *loopConn) expire(deadline int64) {
+	if (c.deadline != 0) != (deadline != 0) {
+		if deadline != 0 {
+			c.loop.timed++
+		} else {
+			c.loop.timed--
+		}
+	}
+	c.deadline = deadline
+}
+
+// flush writes what is ready, then the batch; or keeps it where it must wait.
+func (c *loopConn) flush(batch []byte) {
+	if c.closed {
+		return
+	}
+	c.queue.mu.Lock()
+	if c.queue.first != nil {
+		c.queue.append(batch)
+		batch = nil
+	}
+	ready := c.queue.ready
+	c.queue.ready, c.queue.writing = nil, false
+	c.queue.mu.Unlock()
+	if len(ready) > 0 {
+		c.send(ready)
+		c.srv.budget.add(-len(ready))
+	}
+	if len(batch) > 0 {
+		c.send(batch)
+	}
+}
+
+// send writes, and keeps what the socket does not take.
+func (c *loopConn) send(b []byte) {
+	if c.closed {
+		return
+	}
+	if len(c.unsent) == 0 {
+		n, errno := rawWrite(c.fd, b)
+		switch {
+		case errno == 0:
+			c.srv.stats.bytesWritten.Add(uint64(n))
+			b = b[n:]
+		case errno != unix.EAGAIN && errno != unix.EINTR:
+			c.broken(os.NewSyscallError("write", errno))
+			return
+		}
+	}
+	if len(b) > 0 {
+		c.unsent = append(c.unsent, b...)
+		c.kept.Store(int64(len(c.unsent)))
+		c.srv.budget.add(len(b))
+	}
+}
+
+// writable writes more of what the socket did not take.
+func (c *loopConn) writable() {
+	n, errno := rawWrite(c.fd, c.unsent[c.sent:])
+	switch {
+	case errno == unix.EAGAIN || errno == unix.EINTR:
+		return
+	case errno != 0:
+		c.broken(os.NewSyscallError("write", errno))
+		return
+	}
+	c.srv.stats.bytesWritten.Add(uint64(n))
+	c.sent += n
+	if c.sent == len(c.unsent) {
+		c.srv.budget.add(-len(c.unsent))
+		c.unsent, c.sent = nil, 0
+		c.kept.Store(0)
+		c.flush(nil)
+		c.resume()
+	}
+	if c.ending {
+		c.expire(c.srv.clock.now() + int64(c.srv.cfg.StallTimeout))
+		c.finish()
+		return
+	}
+	c.watch()
+}
+
+// load is what others may ask: how many replies wait and how many bytes are kept.
+func (c *loopConn) load() (open, held int) {
+	open, held = c.queue.load()
+	return open, held + int(c.kept.Load())
+}
+
+// end is the end of the peer's requests. Reads that wait are given up; what is
+// being worked on gets a little time; then everything that is ready is written.
+func (c *loopConn) end() {
+	if c.ending || c.closed {
+		return
+	}
+	c.ending = true
+	c.session.hungUp(c.in[:c.have], c.srv.clock.read())
+	c.in, c.have, c.more = nil, 0, false
+	c.recount(0)
+	patience := int64(lastWords)
+	if len(c.unsent) > 0 {
+		patience = int64(c.srv.cfg.StallTimeout)
+	}
+	c.expire(c.srv.clock.now() + patience)
+	c.queue.abandon()
+	c.finish()
+}
+
+// finish closes a connection that ends, when everything is written.
+func (c *loopConn) finish() {
+	c.flush(nil)
+	if c.closed {
+		return
+	}
+	if open, _ := c.queue.load(); open == 0 && len(c.unsent) == 0 {
+		c.close()
+		return
+	}
+	c.watch()
+}
+
+func (c *loopConn) timedOut() {
+	if !c.ending || len(c.unsent) > 0 {
+		c.log(os.ErrDeadlineExceeded)
+	}
+	c.close()
+}
+
+// broken closes a connection that can no more be written.
+func (c *loopConn) broken(err error) {
+	if c.closed {
+		return
+	}
+	c.log(err)
+	c.close()
+}
+
+// close gives back everything the connection has.
+func (c *loopConn) close() {
+	if c.closed {
+		return
+	}
+	if !c.ending {
+		c.ending = true
+		c.session.hungUp(c.in[:c.have], c.srv.clock.read())
+		c.queue.abandon()
+	}
+	c.closed = true
+	c.expire(0)
+	c.queue.mu.Lock()
+	c.queue.drop()
+	c.queue.mu.Unlock()
+	c.srv.budget.add(-len(c.unsent))
+	c.in, c.unsent, c.have = nil, nil, 0
+	c.recount(0)
+	c.tellClosed()
+	c.leave()
+	_ = unix.Close(c.fd) // epoll forgets it, too
+	c.srv.forget(c)
+}
+
+// leave takes the connection out of its loop.
+func (c *loopConn) leave() {
+	if c.fd < len(c.loop.conns) && c.loop.conns[c.fd] == c {
+		c.loop.conns[c.fd] = nil
+	}
+	c.loop.open.Add(-1)
+}

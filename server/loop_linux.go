@@ -1,0 +1,212 @@
+package server
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// loop is a thread that serves many connections: it waits for whichever can be
+// read or written, and never blocks on one of them. What its connections are
+// belongs to this thread; others only post.
+type loop struct {
+	srv    *Server
+	epoll  int
+	wakeup int // an eventfd, for posts to a loop that sleeps
+	tick   time.Duration
+
+	conns  []*loopConn // by descriptor
+	timed  int         // connections with a deadline
+	ticked int64       // when deadlines were last looked at
+	again  []*loopConn // had their turn, and have requests left
+	in     []byte      // what is read, of whichever connection
+	out    []byte      // replies of the batch, of whichever connection
+	events []unix.EpollEvent
+
+	accept   atomic.Pointer[acceptor] // watched by this loop
+	open     atomic.Int64             // connections, for who hands out new ones
+	sleeping atomic.Bool
+	mu       sync.Mutex
+	posted   []*loopConn
+	spare    []*loopConn
+	ended    bool
+}
+
+const (
+	loopInput  = 64 << 10 // what is read at once
+	loopEvents = 128
+)
+
+func newLoop(srv *Server) (*loop, error) {
+	l := &loop{
+		srv: srv, epoll: -1, wakeup: -1,
+		in: make([]byte, loopInput), events: make([]unix.EpollEvent, loopEvents),
+		// Stalls are noticed a quarter late at most.
+		tick: min(time.Second, max(10*time.Millisecond, srv.cfg.StallTimeout/4)),
+	}
+	var err error
+	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("cannot make an event loop: %w", err)
+	}
+	if l.wakeup, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err == nil {
+		err = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.wakeup, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(l.wakeup)})
+	}
+	if err != nil {
+		l.close()
+		return nil, fmt.Errorf("cannot make an event loop: %w", err)
+	}
+	return l, nil
+}
+
+func (l *loop) close() {
+	for _, fd := range [2]int{l.epoll, l.wakeup} {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}
+}
+
+// run serves until end is called and the last connection is closed.
+func (l *loop) run() {
+	runtime.LockOSThread() // else each system call could move it to another thread
+	defer runtime.UnlockOSThread()
+	defer l.close()
+	for {
+		n := l.wait()
+		for i := range l.events[:n] {
+			l.event(&l.events[i])
+		}
+		if l.takePosted() && l.open.Load() == 0 {
+			return
+		}
+		l.goOn()
+		l.deadlines()
+	}
+}
+
+// wait returns how many events there are, if need be after sleeping. A post must
+// not be slept through:
+//
+//	1 The loop finds nothing posted. 2 P posts, and sees a loop that is awake: it
+//	writes nothing to the eventfd. 3 The loop sleeps; the post lies there.
+//
+// So sleeping is set before the posts are looked at, and P posts before it looks at
+// sleeping: one of the two sees the other.
+func (l *loop) wait() int {
+	if n := rawPoll(l.epoll, l.events); n > 0 || len(l.again) > 0 {
+		return n
+	}
+	l.sleeping.Store(true)
+	if l.somethingPosted() {
+		l.sleeping.Store(false)
+		return 0
+	}
+	timeout := -1
+	if l.timed > 0 {
+		timeout = int(l.tick / time.Millisecond)
+	}
+	n, err := unix.EpollWait(l.epoll, l.events, timeout)
+	l.sleeping.Store(false)
+	if err != nil {
+		return 0 // interrupted
+	}
+	return n
+}
+
+func (l *loop) event(ev *unix.EpollEvent) {
+	fd := int(ev.Fd)
+	if fd == l.wakeup {
+		var count [8]byte
+		_, _ = rawRead(fd, count[:]) // nothing to read: somebody woke it twice
+		return
+	}
+	// One closed earlier in these events may have given its descriptor to another,
+	// who then finds nothing to read.
+	if fd < len(l.conns) && l.conns[fd] != nil {
+		l.conns[fd].event(ev.Events)
+	} else if a := l.accept.Load(); a != nil {
+		a.accept()
+	}
+}
+
+// post has the loop look at a connection. Anybody may call it; it never blocks.
+func (l *loop) post(c *loopConn) {
+	l.mu.Lock()
+	if !c.posted {
+		c.posted = true
+		l.posted = append(l.posted, c)
+	}
+	l.mu.Unlock()
+	l.wake()
+}
+
+func (l *loop) wake() {
+	if l.sleeping.CompareAndSwap(true, false) {
+		one := [8]byte{1}
+		_, _ = unix.Write(l.wakeup, one[:]) // full: it is awake
+	}
+}
+
+func (l *loop) somethingPosted() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.posted) > 0 || l.ended
+}
+
+// takePosted does what was posted, and reports whether the loop is to end.
+func (l *loop) takePosted() (ended bool) {
+	l.mu.Lock()
+	list := l.posted
+	l.posted, l.spare = l.spare[:0], list
+	for _, c := range list {
+		c.posted = false
+	}
+	ended = l.ended
+	l.mu.Unlock()
+	for i, c := range list {
+		c.wasPosted()
+		list[i] = nil
+	}
+	return ended
+}
+
+// goOn gives those their next turn who had more requests than one allows.
+func (l *loop) goOn() {
+	list := l.again
+	if len(list) == 0 {
+		return
+	}
+	l.again = nil // they come again in this order, behind who has events meanwhile
+	for _, c := range list {
+		c.resume()
+	}
+}
+
+// deadlines closes who stalls.
+func (l *loop) deadlines() {
+	if l.timed == 0 {
+		return
+	}
+	now := l.srv.clock.now()
+	if now-l.ticked < int64(l.tick) {
+		return
+	}
+	l.ticked = now
+	for _, c := range l.conns {
+		if c != nil && c.deadline != 0 && now >= c.deadline {
+			c.timedOut()
+		}
+	}
+}
+
+// end lets the loop end when its last connection is closed.
+func (l *loop) end() {
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	l.wake()
+}
