@@ -123,7 +123,7 @@ func (p *Partition) clean(v int, m mode) {
 		switch {
 		case expired:
 			p.reclaimed++
-			if r[0]&isFetched == 0 {
+			if r[offMarks]&isFetched == 0 {
 				p.expiredUnfetched++
 			}
 		case !p.keep(r, m, kept+size, inHead):
@@ -142,6 +142,7 @@ func (p *Partition) clean(v int, m mode) {
 		}
 		part, slot := p.entryAt(r, from)
 		p.index.remove(slot, part)
+		p.versions.release(r)
 		p.items--
 		p.live -= room
 	}
@@ -158,7 +159,7 @@ func (p *Partition) clean(v int, m mode) {
 
 // move brings a live record, without its padding, to another place.
 func (p *Partition) move(r record, from, to int) {
-	r[offPad] = 0
+	r[offMarks] &^= isPadded
 	if to == from {
 		return
 	}
@@ -190,7 +191,7 @@ func (p *Partition) keep(r record, m mode, kept int, inHead bool) bool {
 	if !inHead && (m == keepFitting || m == keepSome && kept > p.seg.size/4*3) {
 		return false
 	}
-	r[offUse]-- // the bits above are not touched: use is above zero
+	r[offMarks]-- // the bits above are not touched: use is above zero
 	return true
 }
 

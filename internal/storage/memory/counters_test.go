@@ -23,19 +23,19 @@ func TestStoredCountsEveryPut(t *testing.T) {
 func TestExpiredIsCountedOnce(t *testing.T) {
 	c, p := onePartition(t)
 	for i, meet := range []func(key string){
-		func(key string) { _, _ = get(p, key, 20) },
-		func(key string) { _, _ = peek(p, key, 20) },
+		func(key string) { _, _ = get(p, key, 20*ExpiryStep) },
+		func(key string) { _, _ = peek(p, key, 20*ExpiryStep) },
 		func(key string) { p.Delete(p.hashOf([]byte(key)), []byte(key)) },
-		func(key string) { put(t, p, key, Item{Stored: 20}) },
-		func(key string) { put(t, p, key, Item{Stored: 20, Value: value(300, 'x')}) },
+		func(key string) { put(t, p, key, Item{Stored: 20 * ExpiryStep}) },
+		func(key string) { put(t, p, key, Item{Stored: 20 * ExpiryStep, Value: value(300, 'x')}) },
 	} {
 		p.now = 0
 		key := fmt.Sprint("k", i)
-		put(t, p, key, Item{Expires: 10})
-		p.now = 20
+		put(t, p, key, Item{Expires: 10 * ExpiryStep})
+		p.now = 20 * ExpiryStep
 		meet(key)
 		require.EqualValues(t, i+1, c.Stats().Expired, "%d", i)
-		_, _ = get(p, key, 20)
+		_, _ = get(p, key, 20*ExpiryStep)
 		require.EqualValues(t, i+1, c.Stats().Expired, "%d", i)
 	}
 	require.Zero(t, c.Stats().Reclaimed)
@@ -82,12 +82,12 @@ func TestEvictedActive(t *testing.T) {
 
 func TestReclaimedUnfetched(t *testing.T) {
 	c, p := onePartition(t)
-	n := fillTo(t, p, 0.9, 300, 10)
+	n := fillTo(t, p, 0.9, 300, 10*ExpiryStep)
 	for i := range n / 4 {
 		_, _ = get(p, fmt.Sprint("fill", i), 5)
 	}
 	for i := range 2 * n {
-		put(t, p, fmt.Sprint("new", i), Item{Stored: 20, Value: value(300, 'n')})
+		put(t, p, fmt.Sprint("new", i), Item{Stored: 20 * ExpiryStep, Value: value(300, 'n')})
 	}
 	s := c.Stats()
 	require.EqualValues(t, n, s.Reclaimed)

@@ -17,6 +17,6 @@ func (c *Cache) OnEvict(f func(key []byte, it Item)) {
 func (p *Partition) evict(r record) {
 	p.countEviction(r)
 	if f := p.onEvict.Load(); f != nil {
-		(*f)(r.key(), r.item())
+		(*f)(r.key(), p.item(r))
 	}
 }

@@ -86,27 +86,27 @@ func TestDeletedRoomIsUsedAgain(t *testing.T) {
 
 func TestExpiryFreesRoom(t *testing.T) {
 	c, p := onePartition(t)
-	fillTo(t, p, 0.95, 300, 1000)
+	fillTo(t, p, 0.95, 300, 1000*ExpiryStep)
 	for i := range 500 {
-		put(t, p, fmt.Sprint("new", i), Item{Stored: 1000, Value: value(1000, 'n')})
+		put(t, p, fmt.Sprint("new", i), Item{Stored: 1000 * ExpiryStep, Value: value(1000, 'n')})
 	}
 	require.Zero(t, p.evictions, "what expired goes first, without anybody having asked for it")
 	for i := range 500 {
-		_, ok := get(p, fmt.Sprint("new", i), 1001)
+		_, ok := get(p, fmt.Sprint("new", i), 1001*ExpiryStep)
 		require.True(t, ok)
 	}
 	s := c.Stats()
 	require.Positive(t, s.Reclaimed)
 	require.Zero(t, s.Expired)
 
-	put(t, p, "short", Item{Expires: 2000})
+	put(t, p, "short", Item{Expires: 2000 * ExpiryStep})
 	live := p.live
-	_, ok := peek(p, "short", 1999)
+	_, ok := peek(p, "short", 2000*ExpiryStep-1)
 	require.True(t, ok)
-	_, ok = peek(p, "short", 2000)
+	_, ok = peek(p, "short", 2000*ExpiryStep)
 	require.False(t, ok)
 	require.Less(t, p.live, live, "freed when it was met")
-	_, ok = peek(p, "short", 1999)
+	_, ok = peek(p, "short", 2000*ExpiryStep-1)
 	require.False(t, ok, "time does not go back")
 	require.EqualValues(t, 1, c.Stats().Expired)
 }

@@ -20,7 +20,7 @@ func (p *Partition) Idle(now int64) int64 {
 		r := record(p.mem[base+off:])
 		off += r.room()
 		if r[0]&isDead == 0 && !r.expired(p.now) {
-			return max(0, p.now-r.time(offAccessed))
+			return max(0, p.now-r.time(offAccessed, p.now))
 		}
 	}
 	return 0

@@ -97,14 +97,14 @@ func (x *index) bytes() int { return x.bytesFor(x.high) }
 
 // part takes the leading bits: the low ones chose the shard and with it the
 // partition, and are alike for all keys here.
-func (x *index) part(hash uint64) uint64 { return hash >> (64 - x.bits) }
+func (x *index) part(hash uint64) uint64 { return hash >> ((64 - x.bits) & 63) }
 
 func (x *index) home(part uint64) int {
 	slots := x.low
 	if part >= x.frontier {
 		slots = x.high
 	}
-	return int(part * uint64(slots) >> x.bits)
+	return int(part * uint64(slots) >> (x.bits & 63))
 }
 
 func (x *index) entry(part uint64, at int) uint64 {
@@ -112,7 +112,7 @@ func (x *index) entry(part uint64, at int) uint64 {
 }
 
 func (x *index) tagOf(entry uint64) uint64 { return entry >> x.atBits }
-func (x *index) atOf(entry uint64) int     { return int(entry&(1<<x.atBits-1)) - 1 }
+func (x *index) atOf(entry uint64) int     { return int(entry&(1<<(x.atBits&63)-1)) - 1 }
 
 // eight are the eight bytes from a slot on, its entry in the lower ones. Slots are
 // not checked: the invariants keep searches inside of the table, and this is the

@@ -192,20 +192,20 @@ func TestEach(t *testing.T) {
 		key := fmt.Sprint("k", i)
 		it := Item{Value: []byte(key)}
 		if i%3 == 0 {
-			it.Expires = 100
+			it.Expires = 100 * ExpiryStep
 		} else {
 			want[key] = key
 		}
 		put(t, p, key, it)
 	}
 	got := map[string]string{}
-	p.Each(100, func(key []byte, it Item) bool {
+	p.Each(100*ExpiryStep, func(key []byte, it Item) bool {
 		got[string(key)] = string(it.Value)
 		return true
 	})
 	require.Equal(t, want, got)
 	calls := 0
-	p.Each(100, func([]byte, Item) bool { calls++; return calls < 5 })
+	p.Each(100*ExpiryStep, func([]byte, Item) bool { calls++; return calls < 5 })
 	require.Equal(t, 5, calls)
 }
 

@@ -38,6 +38,9 @@ func sameItem(a, b Item) bool {
 	a.Tags, a.Value, b.Tags, b.Value = nil, nil, nil, nil
 	a.Stored, b.Stored = roundDown(a.Stored), roundDown(b.Stored)
 	a.Accessed, b.Accessed = roundDown(a.Accessed), roundDown(b.Accessed)
+	for _, at := range []*int64{&a.Expires, &b.Expires, &a.StaleUntil, &b.StaleUntil} {
+		*at &^= ExpiryStep - 1
+	}
 	return fmt.Sprint(a) == fmt.Sprint(b) && bytes.Equal(at, bt) && bytes.Equal(av, bv)
 }
 
@@ -196,9 +199,32 @@ func (m *model) check() error {
 	if err != nil {
 		return err
 	}
+	if err := checkVersions(p); err != nil {
+		return err
+	}
 	if live != p.live || records != p.items || entries != p.items || freeSeen != len(p.seg.free)+len(p.seg.all)-p.seg.fresh {
 		return fmt.Errorf("counted %d bytes, %d records, %d entries, %d free segments; kept %d, %d, %d",
 			live, records, entries, freeSeen, p.live, p.items, len(p.seg.free)+len(p.seg.all)-p.seg.fresh)
+	}
+	return nil
+}
+
+// checkVersions counts the records that refer to each high half of a version.
+func checkVersions(p *Partition) error {
+	var records [256]uint32
+	for slot := range p.index.high + maxShift + 2 {
+		entry := p.index.load(slot)
+		if entry == 0 {
+			continue
+		}
+		if r := record(p.mem[p.index.atOf(entry):]); r[0]&hasVersion == 0 {
+			records[r[offPrefix]]++
+		}
+	}
+	for i, n := range records {
+		if p.versions[i].records != n {
+			return fmt.Errorf("high half %d of versions: %d records counted as %d", i, n, p.versions[i].records)
+		}
 	}
 	return nil
 }
@@ -233,7 +259,10 @@ func checkIndex(p *Partition) (entries int, err error) {
 // randomItem marks its value with a number of its own, so that an older one is
 // recognized.
 func (m *model) randomItem(r *rand.Rand, serial uint64, largest int) Item {
-	it := Item{Version: serial, Stored: m.now, Accessed: m.now}
+	it := Item{Version: uint64(r.IntN(20))<<40 | serial, Stored: m.now, Accessed: m.now}
+	if r.IntN(20) == 0 {
+		it.Version = r.Uint64() // beyond what the table of high halves holds
+	}
 	if r.IntN(3) == 0 {
 		it.CAS = r.Uint64()
 	}
@@ -290,7 +319,7 @@ func TestModel(t *testing.T) {
 
 func runModel(t *testing.T, seed uint64, hash func([]byte) uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
-	largest := []int{300, 20_000, 60_000}[seed%3]
+	largest := []int{300, 20_000, 70_000}[seed%3]
 	m := newModel(t, Options{Bytes: 800 << 10, MaxItem: largest, Reserve: 4 << 20})
 	m.p.hashOf = hash
 	keys := []int{50, 700, 6000}[r.IntN(3)]

@@ -16,6 +16,8 @@ type Partition struct {
 	index index
 	seg   segments
 
+	versions versions
+
 	now     int64
 	maxItem int
 
@@ -62,7 +64,7 @@ func (p *Partition) Get(hash uint64, key []byte, now int64) (Item, bool) {
 		return Item{}, false
 	}
 	r := record(p.mem[at:])
-	it := r.item()
+	it := p.item(r)
 	r.touch(p.now)
 	return it, true
 }
@@ -73,7 +75,7 @@ func (p *Partition) Peek(hash uint64, key []byte, now int64) (Item, bool) {
 	if !ok {
 		return Item{}, false
 	}
-	return record(p.mem[at:]).item(), true
+	return p.item(p.mem[at:]), true
 }
 
 func (p *Partition) lookup(hash uint64, key []byte, now int64) (at int, ok bool) {
@@ -106,7 +108,8 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 		}
 		return ErrTooLarge
 	}
-	size := sizeOf(key, &it)
+	fields, prefix := p.fieldsOf(&it)
+	size := sizeOf(key, &it, fields)
 	if found {
 		r := record(p.mem[at:])
 		if r.expired(p.now) {
@@ -115,7 +118,8 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 		if room := r.room(); fits(size, room) {
 			// A record keeps its place in the order of eviction, and an overwrite
 			// is a use: it gets a chance to be moved to a younger segment.
-			r.write(key, &it, room, max(r.use(), 1))
+			p.versions.release(r)
+			r.write(key, &it, fields, prefix, room, max(r.use(), 1))
 			p.seg.all[p.seg.of(at)].lives(it.dies())
 			p.stored++
 			return nil
@@ -124,7 +128,7 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 	}
 	p.tendIndex()
 	to := p.append(p.room(size), size, it.dies())
-	record(p.mem[to:]).write(key, &it, size, 0)
+	record(p.mem[to:]).write(key, &it, fields, prefix, size, 0)
 	p.enter(part, to)
 	p.items++
 	p.stored++
@@ -144,33 +148,47 @@ func (p *Partition) Update(hash uint64, key []byte, it Item) bool {
 		return false
 	}
 	r := record(p.mem[at:])
-	it.Tags = nil
-	fields := r[0]&hasOptional | fieldsOf(&it)
-	if size := r.size() - r.headerLen() + fixedHeader + int(optionalLen[fields]); size > r.room() {
-		return p.widen(part, key, &it, fields, size)
+	it.Tags, it.Value = nil, nil
+	fields, prefix := p.fieldsOf(&it)
+	if r[0]&hasVersion != 0 {
+		p.versions.drop(fields, prefix)
 	}
-	r.widen(r, r.room(), fields, &it)
+	fields |= r[0] & hasOptional
+	if size := r.size() - r.headerLen() + fixedHeader + int(optionalLen[fields]); size > r.room() {
+		return p.widen(part, key, &it, fields, prefix, size)
+	}
+	p.versions.release(r)
+	r.widen(r, r.room(), fields, &it, prefix)
 	p.seg.all[p.seg.of(at)].lives(it.dies())
 	return true
 }
 
 // widen is Update for a record that needs a new place, of size bytes.
-func (p *Partition) widen(part uint64, key []byte, it *Item, fields uint8, size int) bool {
+func (p *Partition) widen(part uint64, key []byte, it *Item, fields, prefix uint8, size int) bool {
 	i := p.room(size)
 	slot, at, ok := p.index.find(part, key)
 	if !ok {
 		p.seg.discard(i)
+		p.versions.drop(fields, prefix)
 		return false
 	}
 	r := record(p.mem[at:])
-	old := r.room()
 	to := p.append(i, size, it.dies())
-	r.widen(record(p.mem[to:]), size, fields, it)
+	r.widen(record(p.mem[to:]), size, fields, it, prefix)
 	p.index.store(slot, p.index.entry(part, to))
-	r[0] |= isDead
-	p.live -= old
-	p.seg.release(at, old)
+	p.items++
+	p.bury(at)
 	return true
+}
+
+// fieldsOf says which optional fields an item needs, and where the high half of its
+// version is, which one record more is counted to have.
+func (p *Partition) fieldsOf(it *Item) (fields, prefix uint8) {
+	prefix, ok := p.versions.take(it.Version)
+	if !ok {
+		return fieldsOf(it) | hasVersion, 0
+	}
+	return fieldsOf(it), prefix
 }
 
 // Delete removes a key and says whether it had an item.
@@ -205,7 +223,7 @@ func (p *Partition) Each(now int64, f func(key []byte, it Item) bool) {
 			if r[0]&isDead != 0 || r.expired(p.now) {
 				continue
 			}
-			if !f(r.key(), r.item()) {
+			if !f(r.key(), p.item(r)) {
 				return
 			}
 		}
@@ -222,6 +240,7 @@ func (p *Partition) drop(part uint64, slot, at int) {
 func (p *Partition) bury(at int) {
 	r := record(p.mem[at:])
 	room := r.room()
+	p.versions.release(r)
 	r[0] |= isDead
 	p.items--
 	p.live -= room

@@ -34,7 +34,7 @@ type evicted struct {
 func (p *Partition) countEviction(r record) {
 	p.evictions++
 	e := &p.evicted
-	if r[0]&isFetched == 0 {
+	if r[offMarks]&isFetched == 0 {
 		e.unfetched++
 	}
 	if r.use() > 0 {
@@ -43,7 +43,7 @@ func (p *Partition) countEviction(r record) {
 	if r.expires() != 0 {
 		e.expiring++
 	}
-	e.at, e.idle = p.now, max(0, p.now-r.time(offAccessed))
+	e.at, e.idle = p.now, max(0, p.now-r.time(offAccessed, p.now))
 }
 
 // published is what a partition shows to Stats. Only the holder of the

@@ -45,7 +45,7 @@ func (p *Partition) Walk(from Place, now int64, f func(key []byte, it Item)) (ne
 		}
 		last = part
 		if r := record(p.mem[x.atOf(entry):]); !r.expired(p.now) {
-			f(r.key(), r.item())
+			f(r.key(), p.item(r))
 		}
 	}
 	return Place{}, false
@@ -59,5 +59,5 @@ func (p *Partition) Look(hash uint64, key []byte, now int64) (it Item, found, ex
 		return Item{}, false, false
 	}
 	r := record(p.mem[at:])
-	return r.item(), true, r.expired(max(p.now, now))
+	return p.item(r), true, r.expired(max(p.now, now))
 }

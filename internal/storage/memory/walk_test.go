@@ -37,14 +37,14 @@ func TestWalkOfAnEmptyPartition(t *testing.T) {
 
 func TestWalkLeavesOutWhatExpiredAndMarksNothing(t *testing.T) {
 	_, p := onePartition(t)
-	put(t, p, "stays", Item{Value: value(3, 'v'), Expires: 11})
-	put(t, p, "gone", Item{Expires: 10})
-	seen, _ := walk(t, p, 10, func(int) {})
+	put(t, p, "stays", Item{Value: value(3, 'v'), Expires: 11 * ExpiryStep})
+	put(t, p, "gone", Item{Expires: 10 * ExpiryStep})
+	seen, _ := walk(t, p, 10*ExpiryStep, func(int) {})
 	require.Equal(t, map[string]int{"stays": 1}, seen)
-	it, ok := peek(p, "stays", 10)
+	it, ok := peek(p, "stays", 10*ExpiryStep)
 	require.True(t, ok)
 	require.False(t, it.Fetched)
-	_, found, expired := p.Look(p.hashOf([]byte("gone")), []byte("gone"), 10)
+	_, found, expired := p.Look(p.hashOf([]byte("gone")), []byte("gone"), 10*ExpiryStep)
 	require.True(t, found && expired, "nor is what expired taken away")
 }
 
@@ -105,7 +105,7 @@ func TestOnEvictShowsWhatGoesForRoom(t *testing.T) {
 	evicted := map[string]int64{}
 	fill := func(from, to int) {
 		for i := from; i < to; i++ {
-			put(t, p, fmt.Sprintf("k%d", i), Item{Stored: 1, Expires: int64(1000 + i), Value: value(1000, 'v')})
+			put(t, p, fmt.Sprintf("k%d", i), Item{Stored: 1, Expires: int64(1000+i) * ExpiryStep, Value: value(1000, 'v')})
 		}
 	}
 	fill(0, 2000)
@@ -120,7 +120,7 @@ func TestOnEvictShowsWhatGoesForRoom(t *testing.T) {
 	for i := range 4000 {
 		key := fmt.Sprintf("k%d", i)
 		if expires, gone := evicted[key]; gone {
-			require.EqualValues(t, 1000+i, expires)
+			require.EqualValues(t, (1000+i)*ExpiryStep, expires)
 			_, there := peek(p, key, 2)
 			require.False(t, there, key)
 		}
