@@ -64,8 +64,8 @@ func New(o Options) (*Cache, error) {
 		return nil, fmt.Errorf("cannot reserve %d bytes of memory: %w", o.Bytes, err)
 	}
 	for i := range c.partitions {
-		records, index := c.space(i)
-		if err := c.partitions[i].init(records, index, l, o.MaxItem, &c.published[i]); err != nil {
+		records, index, ghosts := c.space(i)
+		if err := c.partitions[i].init(records, index, ghosts, l, o.MaxItem, &c.published[i]); err != nil {
 			_ = unmapMemory(c.mem) // there was an error before
 			return nil, fmt.Errorf("cannot use %d bytes of memory: %w", o.Bytes, err)
 		}
@@ -82,7 +82,8 @@ func (c *Cache) reserve(bytes int64) (err error) {
 		c.reserved = max(l.segments, int(min(bytes, 8*maxBudget)/int64(l.partitions)/int64(l.segment)))
 	}
 	for {
-		c.mem, err = mapMemory(l.partitions * c.stride())
+		_, _, each := c.strides()
+		c.mem, err = mapMemory(l.partitions * each)
 		if err == nil {
 			break
 		}
@@ -98,25 +99,26 @@ func (c *Cache) reserve(bytes int64) (err error) {
 	return nil
 }
 
-// space is a partition's part of the address space: for records, and for the
-// index. It takes no more than that of the segments, and leaves them as many.
-func (c *Cache) space(i int) (records, index []byte) {
-	each, n := c.stride(), c.reserved*c.layout.segment
+// space is a partition's part of the address space.
+func (c *Cache) space(i int) (records, index, ghosts []byte) {
+	n, ofIndex, each := c.strides()
 	mem := c.mem[i*each : (i+1)*each : (i+1)*each]
-	return mem[:n:n], mem[n:]
+	return mem[:n:n], mem[n : n+ofIndex : n+ofIndex], mem[n+ofIndex:]
 }
 
-// stride is the length of a partition's address space.
-func (c *Cache) stride() int {
-	n := c.reserved * c.layout.segment
-	return n + n/indexShare/pageSize*pageSize
+// strides are the lengths of a partition's address space for records, for the
+// index, and with that for traces altogether.
+func (c *Cache) strides() (records, index, all int) {
+	records = c.reserved * c.layout.segment
+	index = records / indexShare / pageSize * pageSize
+	return records, index, records + index + records/ghostShare/pageSize*pageSize
 }
 
 // commit makes the first so many segments of every partition usable.
 func (c *Cache) commit(segments int) error {
 	size := c.layout.segment
 	for i := range c.partitions {
-		records, _ := c.space(i)
+		records, _, _ := c.space(i)
 		if err := commitMemory(records[c.committed*size : segments*size]); err != nil {
 			return err
 		}
@@ -163,14 +165,14 @@ const (
 	// index, one being filled, and enough others that eviction has a choice.
 	minSegments = 8
 
-	// indexShare: of so many segments the index may take one.
+	// indexShare: of so many segments the index may take one, traces included.
 	indexShare = 2
 
 	pageSize     = 4096     // the unit in which the system gives memory
 	smallSegment = 64 << 10 // below this, there is too little in one to choose from
 	largeSegment = 1 << 20  // above this, cleaning one takes too long
 
-	perSegmentBytes = 40 // segment plus its place in the free list
+	perSegmentBytes = 56 // segment plus its place in the free list
 	maxMaxItem      = 1 << 30
 	maxBudget       = 1 << 40
 )

@@ -53,9 +53,11 @@ func TestWhatWasEvicted(t *testing.T) {
 	}
 	s := c.Stats()
 	require.Greater(t, s.Evictions, uint64(9*n))
-	require.EqualValues(t, n/2, s.Evictions-s.EvictedUnfetched, "the half that was read")
-	require.EqualValues(t, n, s.Evictions-s.EvictedExpiring, "the first ones had no end")
-	require.LessOrEqual(t, s.EvictedActive, uint64(n/2), "nobody else was read")
+	few := uint64(n / 20) // go although they were read, as no call looks for others for ever
+	require.LessOrEqual(t, s.Evictions-s.EvictedUnfetched, few, "the half that was read is proven")
+	require.GreaterOrEqual(t, s.Evictions-s.EvictedExpiring, uint64(n/2)-few, "the first ones had no end")
+	require.LessOrEqual(t, s.Evictions-s.EvictedExpiring, uint64(n/2)+few)
+	require.LessOrEqual(t, s.EvictedActive, few)
 	require.Zero(t, s.EvictedIdle, "the last ones evicted were of the same moment")
 
 	p.now = idle + 7*TimeStep

@@ -20,3 +20,11 @@ func (p *Partition) evict(r record) {
 		(*f)(r.key(), p.item(r))
 	}
 }
+
+// reclaim counts a record that has expired, before it goes.
+func (p *Partition) reclaim(r record) {
+	p.reclaimed++
+	if r[offMarks]&isFetched == 0 {
+		p.expiredUnfetched++
+	}
+}

@@ -219,7 +219,7 @@ func TestBudgets(t *testing.T) {
 		require.Error(t, err, "%+v", o)
 	}
 	_, err := New(Options{Bytes: mib})
-	require.EqualError(t, err, "a memory budget of 1048576 bytes is too small: with items of up to 1048576 bytes it takes at least 8421696")
+	require.EqualError(t, err, "a memory budget of 1048576 bytes is too small: with items of up to 1048576 bytes it takes at least 8421824")
 
 	for _, maxItem := range []int{1, 100, 64 * kib, mib, 5 * mib} {
 		_, err := layoutFor(0, maxItem, maxPartitions)

@@ -162,38 +162,48 @@ func (m *model) resize(bytes int64) error {
 func (m *model) check() error {
 	p := m.p
 	live, records, freeSeen := 0, 0, 0
+	var open [2]int
 	for i := range p.seg.all {
 		g := &p.seg.all[i]
 		if g.use == unused {
 			freeSeen++
 		}
-		if g.use != log {
+		if !g.use.holdsRecords() {
 			continue
 		}
+		open[g.use-probation]++
+		if g.tail > g.rest && g.swept() || int(g.end) > p.seg.size {
+			return fmt.Errorf("segment %d: new records to %d, old ones from %d to %d", i, g.tail, g.rest, g.end)
+		}
 		in := 0
-		for off := 0; off < int(g.tail); {
-			at := i*p.seg.size + off
-			r := record(p.mem[at:])
-			off += r.room()
+		var err error
+		p.eachRecord(i, func(at int, r record) bool {
 			if r[0]&isDead != 0 {
-				continue
+				return true
 			}
 			records++
 			in += r.room()
 			if e := r.expires(); (e == 0 && g.dies != math.MaxInt64) || e > g.dies {
-				return fmt.Errorf("segment %d is said to die at %d, a record at %d", i, g.dies, e)
+				err = fmt.Errorf("segment %d is said to die at %d, a record at %d", i, g.dies, e)
 			}
 			if p.index.slotOf(p.index.part(p.hashOf(r.key())), at) < 0 {
-				return fmt.Errorf("no entry for live record %q at %d", r.key(), at)
+				err = fmt.Errorf("no entry for live record %q at %d", r.key(), at)
 			}
+			return err == nil
+		})
+		if err != nil {
+			return err
 		}
 		if in != int(g.live) {
 			return fmt.Errorf("segment %d: %d live bytes counted as %d", i, in, g.live)
 		}
-		if in == 0 && i != p.seg.head {
+		if in == 0 && i != p.seg.queue(g.use).head {
 			return fmt.Errorf("segment %d is empty and not free", i)
 		}
 		live += in
+	}
+	if open[0] != p.seg.queues[0].open || open[1] != p.seg.queues[1].open {
+		return fmt.Errorf("counted %d open segments; kept %+v", open, p.seg.queues)
 	}
 	entries, err := checkIndex(p)
 	if err != nil {

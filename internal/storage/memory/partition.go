@@ -17,6 +17,7 @@ type Partition struct {
 	seg   segments
 
 	versions versions
+	ghosts   ghosts
 
 	now     int64
 	maxItem int
@@ -39,18 +40,18 @@ type Partition struct {
 	out    *published
 }
 
-func (p *Partition) init(mem, slots []byte, l layout, maxItem int, out *published) error {
+func (p *Partition) init(mem, slots, ghosts []byte, l layout, maxItem int, out *published) error {
 	p.mem = mem
 	p.maxItem = maxItem
 	p.hashOf = shard.Hash
 	p.out = out
 	p.seg.init(l.segments, l.segment)
 	p.index.init(mem, slots, l.segments*l.segment)
-	p.seg.ofIndex = p.segmentsFor(p.index.high)
+	p.ghosts.space = ghosts
+	p.seg.ofIndex = p.segmentsFor(p.index.bytes())
 	if err := commitMemory(slots[:p.index.bytes()]); err != nil {
 		return err
 	}
-	p.seg.head, _ = p.seg.open(log)
 	p.publish()
 	return nil
 }
@@ -101,6 +102,7 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 	p.now = max(p.now, it.Stored)
 	defer p.publish()
 	part := p.index.part(hash)
+	traces := p.ghosts.look(hash)
 	slot, at, found := p.index.find(part, key)
 	if len(key) > MaxKey || len(it.Tags) > MaxTags || len(it.Value) > p.maxItem {
 		if found {
@@ -110,6 +112,7 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 	}
 	fields, prefix := p.fieldsOf(&it)
 	size := sizeOf(key, &it, fields)
+	u, chances := probation, uint8(0)
 	if found {
 		r := record(p.mem[at:])
 		if r.expired(p.now) {
@@ -124,11 +127,14 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 			p.stored++
 			return nil
 		}
+		u, chances = p.seg.all[p.seg.of(at)].use, max(r.use(), 1)
 		p.drop(part, slot, at)
+	} else if p.ghosts.recall(hash, traces) {
+		u = proven
 	}
-	p.tendIndex()
-	to := p.append(p.room(size), size, it.dies())
-	record(p.mem[to:]).write(key, &it, fields, prefix, size, 0)
+	p.tend()
+	to := p.append(p.room(u, size), size, it.dies())
+	record(p.mem[to:]).write(key, &it, fields, prefix, size, chances)
 	p.enter(part, to)
 	p.items++
 	p.stored++
@@ -165,7 +171,8 @@ func (p *Partition) Update(hash uint64, key []byte, it Item) bool {
 
 // widen is Update for a record that needs a new place, of size bytes.
 func (p *Partition) widen(part uint64, key []byte, it *Item, fields, prefix uint8, size int) bool {
-	i := p.room(size)
+	_, at, _ := p.index.find(part, key)
+	i := p.room(p.seg.all[p.seg.of(at)].use, size)
 	slot, at, ok := p.index.find(part, key)
 	if !ok {
 		p.seg.discard(i)
@@ -212,20 +219,10 @@ func (p *Partition) Delete(hash uint64, key []byte) bool {
 func (p *Partition) Each(now int64, f func(key []byte, it Item) bool) {
 	p.now = max(p.now, now)
 	for i := range p.seg.all[:p.seg.fresh] {
-		g := &p.seg.all[i]
-		if g.use != log {
-			continue
-		}
-		base := i * p.seg.size
-		for off := 0; off < int(g.tail); {
-			r := record(p.mem[base+off:])
-			off += r.room()
-			if r[0]&isDead != 0 || r.expired(p.now) {
-				continue
-			}
-			if !f(r.key(), p.item(r)) {
-				return
-			}
+		if p.seg.all[i].use.holdsRecords() && !p.eachRecord(i, func(_ int, r record) bool {
+			return r[0]&isDead != 0 || r.expired(p.now) || f(r.key(), p.item(r))
+		}) {
+			return
 		}
 	}
 }

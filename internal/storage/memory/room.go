@@ -1,18 +1,19 @@
 package memory
 
-// How the index and the records share a partition's memory: the index has address
-// space of its own, and as many segments as it takes are kept closed for it.
+// How the index and the records share a partition's memory: the index, and the
+// traces of what was evicted, have address space of their own, and as many segments
+// as they take are kept closed for them.
 
-// segmentsFor is how many segments stay closed for an index of so many slots.
-func (p *Partition) segmentsFor(slots int) int {
-	return roundUp(p.index.bytesFor(slots), p.seg.size) / p.seg.size
+// segmentsFor is how many segments stay closed for so many bytes.
+func (p *Partition) segmentsFor(bytes int) int {
+	return roundUp(bytes, p.seg.size) / p.seg.size
 }
 
-// tendIndex lets the index grow or shrink. It may move or evict any record.
-func (p *Partition) tendIndex() {
+// tend lets the index grow or shrink. It may move or evict any record.
+func (p *Partition) tend() {
 	x := &p.index
 	before := x.high
-	if slots := x.wanted(); slots < before || slots > before && p.provide(slots) {
+	if slots := x.wanted(); slots < before || slots > before && p.growIndex(slots) {
 		x.change(slots)
 	}
 	for _, at := range x.step(stepsPerPut) {
@@ -22,16 +23,41 @@ func (p *Partition) tendIndex() {
 	if x.high < before {
 		// No entry is there any more. A failure costs memory, nothing else.
 		_ = giveBackMemory(x.slots[x.bytes():x.bytesFor(before)])
-		p.seg.ofIndex = p.segmentsFor(x.high)
+		p.seg.ofIndex = p.segmentsFor(x.bytes() + p.ghosts.bytes)
+	}
+	if p.evictions > 0 {
+		p.tendGhosts()
 	}
 }
 
-// provide makes memory for a larger index usable: at most its share of what there is,
-// which is more than the smallest records need.
-func (p *Partition) provide(slots int) bool {
+func (p *Partition) growIndex(slots int) bool {
 	x := &p.index
-	segments, bytes := p.segmentsFor(slots), x.bytesFor(slots)
-	if segments > p.seg.limit/indexShare || bytes > len(x.slots) || commitMemory(x.slots[x.bytes():bytes]) != nil {
+	if bytes := x.bytesFor(slots); bytes <= len(x.slots) {
+		return p.provide(x.slots[x.bytes():bytes])
+	}
+	return false
+}
+
+// tendGhosts makes room for as many traces as there should be. Before anything was
+// evicted there is none.
+func (p *Partition) tendGhosts() {
+	g := &p.ghosts
+	before := g.bytes
+	switch n := g.wanted(p.items); {
+	case n > before && p.provide(g.space[before:n]):
+		g.bytes = n
+	case n < before:
+		g.bytes = n
+		_ = giveBackMemory(g.space[n:before]) // a failure costs memory, nothing else
+		p.seg.ofIndex = p.segmentsFor(p.index.bytes() + n)
+	}
+}
+
+// provide makes more memory for index and traces usable: at most their share of what
+// there is, which is more than the smallest records need.
+func (p *Partition) provide(more []byte) bool {
+	segments := p.segmentsFor(p.index.bytes() + p.ghosts.bytes + len(more))
+	if segments > p.seg.limit/indexShare || commitMemory(more) != nil {
 		return false
 	}
 	p.seg.ofIndex = max(p.seg.ofIndex, segments)

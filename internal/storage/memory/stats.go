@@ -93,16 +93,15 @@ func (p *Partition) publish() {
 	o := p.out
 	setInt(&o.items, p.items)
 	setInt(&o.bytes, p.live)
-	setInt(&o.used, p.seg.opened()*p.seg.size+len(p.seg.all)*perSegmentBytes+p.index.bytes())
-	setInt(&o.index, p.index.bytes())
+	index := p.index.bytes() + p.ghosts.bytes
+	setInt(&o.used, p.seg.opened()*p.seg.size+len(p.seg.all)*perSegmentBytes+index)
+	setInt(&o.index, index)
 	setUint(&o.stored, p.stored)
 	setUint(&o.expired, p.expired)
-	if o.cleaned.Load() != p.cleaned {
-		o.cleaned.Store(p.cleaned)
-		setUint(&o.moved, p.moved)
-		setUint(&o.reclaimed, p.reclaimed)
-		setUint(&o.expiredUnfetched, p.expiredUnfetched)
-	}
+	setUint(&o.cleaned, p.cleaned)
+	setUint(&o.moved, p.moved)
+	setUint(&o.reclaimed, p.reclaimed)
+	setUint(&o.expiredUnfetched, p.expiredUnfetched)
 	if o.evictions.Load() != p.evictions {
 		e := &p.evicted
 		o.evicted.unfetched.Store(e.unfetched)
