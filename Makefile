@@ -6,7 +6,7 @@ FUZZTIME  ?= 10s
 BIN       := bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race goroutines fuzz bench lint check
+.PHONY: help build run demo test race goroutines fuzz bench microbench microdiff microbase lint check
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,8 +44,25 @@ fuzz: ## fuzz every target for FUZZTIME each (10s)
 	  done; \
 	done
 
-bench: ## run the microbenchmarks of parser, rules, store and server
-	$(GO) test -run '^$$' -bench . -benchmem ./protocol ./lease ./internal/storage/memory ./server
+# The page in docs/ is made by a full run alone; a quick one writes to bin/bench.
+BENCH     ?= full
+bench: ## measure beside memcached and Redis, into docs/benchmarks.md; BENCH=quick is a look
+	$(GO) run ./internal/bench -mode $(BENCH)
+
+# As many runs of each as benchstat wants, and short ones.
+MICRO     := $(GO) test -run '^$$' -bench . -benchmem -count 6 -benchtime 200ms ./protocol ./lease ./internal/storage/memory ./server
+BASELINE  := docs/benchmarks/micro-baseline.txt
+
+microbench: ## run the microbenchmarks of parser, rules, store and server, into bin/micro.txt
+	@mkdir -p $(BIN)
+	$(MICRO) > $(BIN)/micro.txt || { cat $(BIN)/micro.txt; exit 1; }
+	@cat $(BIN)/micro.txt
+
+microdiff: microbench ## run them and compare with the baseline in docs/benchmarks (benchstat)
+	$(GO) run golang.org/x/perf/cmd/benchstat@latest $(BASELINE) $(BIN)/micro.txt
+
+microbase: microbench ## run them and make that the baseline
+	cp $(BIN)/micro.txt $(BASELINE)
 
 lint: ## check format, vet and staticcheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi

@@ -25,14 +25,16 @@ type node struct {
 	stop      func() error
 }
 
-func startNode(dir, addr string) (*node, error) {
+func startNode(dir, addr string, change ...func(*server.Config)) (*node, error) {
 	keeper, err := single.Open(dir, single.Options{Shards: 16})
 	if err != nil {
 		return nil, err
 	}
-	s, err := server.New(server.Config{
-		Listen: addr, Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.DiscardHandler),
-	})
+	cfg := server.Config{Listen: addr, Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.DiscardHandler)}
+	for _, fn := range change {
+		fn(&cfg)
+	}
+	s, err := server.New(cfg)
 	if err != nil {
 		return nil, errors.Join(err, keeper.Close())
 	}
@@ -45,8 +47,8 @@ func startNode(dir, addr string) (*node, error) {
 	}}, nil
 }
 
-func newNode(t testing.TB) *node {
-	n, err := startNode(filepath.Join(t.TempDir(), "data"), "127.0.0.1:0")
+func newNode(t testing.TB, change ...func(*server.Config)) *node {
+	n, err := startNode(filepath.Join(t.TempDir(), "data"), "127.0.0.1:0", change...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.stop()) })
 	return n

@@ -14,6 +14,11 @@ type Options struct {
 	// Addr is the server's address, HOST:PORT [127.0.0.1:11211].
 	Addr string
 
+	// Username and Password are shown to a server that was started with --auth-file,
+	// on every new connection, before anything else [none]. They cross the network
+	// as they are.
+	Username, Password string
+
 	// PoolSize is how many connections carry requests that are answered at once
 	// [4]. They are shared: hundreds of goroutines on each are fine.
 	PoolSize int
@@ -93,6 +98,9 @@ func (o Options) filled() (Options, error) {
 	}
 	if _, _, err := net.SplitHostPort(o.Addr); err != nil {
 		return o, fmt.Errorf("%w: address %q is not HOST:PORT: %w", ErrInvalid, o.Addr, err)
+	}
+	if err := checkLogin(o.Username, o.Password); err != nil {
+		return o, err
 	}
 	setDefault(&o.PoolSize, 4)
 	setDefault(&o.WaitConns, 16)

@@ -183,6 +183,11 @@ func (pl *place) dial(p *pool) {
 	defer cancel()
 	nc, err := p.o.Dial(ctx, p.o.Addr)
 	p.stats.dials.Add(1)
+	if err == nil {
+		if err = p.o.logIn(ctx, nc); err != nil {
+			_ = nc.Close() // why it was given up counts
+		}
+	}
 
 	pl.mu.Lock()
 	defer pl.mu.Unlock()

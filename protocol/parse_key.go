@@ -1,9 +1,19 @@
 package protocol
 
-// parseDelete parses delete: <key> [noreply]. As in memcached other words
-// behind the key mean nothing, and the last word counts as noreply even where
-// it is the key.
+// mostDelete is how many words any memcached ever took behind delete: the key, a
+// time, noreply.
+const mostDelete = 3
+
+// parseDelete parses delete: <key> [noreply]. As in memcached another word
+// behind the key means nothing, and the last word counts as noreply even where
+// it is the key. More words than that are an error, though memcached 1.6.45 takes
+// them: it was one for decades, and memccapable insists.
 func (p *Parser) parseDelete() {
+	if p.words.count() > mostDelete {
+		p.req.NoReply = string(p.words.last(maxWords-1)) == noReply
+		p.badFormat()
+		return
+	}
 	p.simpleKey(1)
 }
 

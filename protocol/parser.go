@@ -20,6 +20,8 @@ const (
 	CloseBinary              // memcached's binary protocol: the client has to be switched to text
 	CloseHTTP                // an HTTP request
 	CloseTooLong             // a line so long that its data block cannot be found
+	CloseNoLogin             // what cannot become a login, where one is wanted
+	CloseReasons             // how many there are
 )
 
 // String names the reason for a log line or the label of a metric.
@@ -31,6 +33,8 @@ func (r CloseReason) String() string {
 		return "http"
 	case CloseTooLong:
 		return "line too long"
+	case CloseNoLogin:
+		return "no login"
 	}
 	return "none"
 }

@@ -15,6 +15,7 @@ import (
 // the loops. The first of these watches it and calls accept.
 type acceptor struct {
 	srv   *Server
+	addr  net.Addr // of the listener
 	loops []*loop
 
 	mu     sync.Mutex // for fd and what it is in
@@ -34,7 +35,7 @@ func newAcceptor(s *Server, ln net.Listener) (*acceptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &acceptor{srv: s, fd: -1}
+	a := &acceptor{srv: s, addr: ln.Addr(), fd: -1}
 	// A duplicate: the listener may be closed while a loop uses it.
 	var failed error
 	err = raw.Control(func(fd uintptr) { a.fd, failed = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
@@ -107,7 +108,7 @@ func (a *acceptor) serve(fd int, addr net.Addr) {
 			l = other
 		}
 	}
-	c := newLoopConn(a.srv, l, fd, addr)
+	c := newLoopConn(a.srv, l, fd, addr, a.addr)
 	if !a.srv.admit(c) {
 		if why := a.srv.tooMany(); why != "" {
 			_, _ = rawWrite(fd, []byte(why)) // if it takes it at once
@@ -127,7 +128,7 @@ func addrOf(sa unix.Sockaddr) net.Addr {
 	case *unix.SockaddrInet6:
 		return &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
 	}
-	return &net.UnixAddr{Net: "unix"}
+	return &net.UnixAddr{Net: "unix", Name: "@"} // as Go calls a peer without a name
 }
 
 // tune sets what Go sets on a connection: no delay of small replies, and a probe

@@ -143,3 +143,34 @@ func TestFewShardsUseAllMemory(t *testing.T) {
 	p.expect("MN")
 	require.Less(t, s.cache.Stats().Evictions, uint64(items/10))
 }
+
+// What a peer does not read counts, too, whoever fills and when: a connection that
+// waits for many keys must not make each of them a copy that lies there.
+func TestFillsOneByOneAreBounded(t *testing.T) {
+	s := start(t, func(c *Config) { c.Memory, c.StallTimeout = 1<<30, 30*time.Second })
+	holder, p := dial(t, s), dial(t, s)
+	const keys = 30
+	value := strings.Repeat("v", 1<<20)
+	tokens := make([]string, keys)
+	for i := range tokens {
+		holder.send(fmt.Sprintf("lg k%d e60000\n", i))
+		tokens[i] = tokenOf(t, holder.line())
+		p.send(fmt.Sprintf("lg k%d v w60000\n", i))
+	}
+	require.Eventually(t, func() bool { return s.Snapshot().Leases.Parked == keys }, 5*time.Second, time.Millisecond)
+	for i, token := range tokens {
+		holder.send(fmt.Sprintf("ls k%d %d L%s\n%s\n", i, len(value), token, value))
+		holder.expect("HD")
+	}
+	_, held := s.held()
+	require.Less(t, held, 2*maxHeld)
+	again := 0
+	for range keys {
+		if line := p.line(); line == "WT e1" {
+			again++
+			continue
+		}
+		p.expect(value)
+	}
+	require.NotZero(t, again)
+}

@@ -88,3 +88,27 @@ func TestCopiesOfOneFillAreBounded(t *testing.T) {
 	require.LessOrEqual(t, s.budget.used.Load(), s.budget.limit+200<<10)
 	kept(t, s)
 }
+
+// Replies that wait for nothing but their peer are bounded as it is not read from:
+// peers who are slow, be they many, are waited for and not closed.
+func TestManySlowPeersAreWaitedFor(t *testing.T) {
+	s := start(t, func(c *Config) { c.kept, c.StallTimeout = 1<<20, 20*time.Second })
+	p := dial(t, s)
+	value := strings.Repeat("v", 512<<10)
+	p.send(fmt.Sprintf("set big 0 0 %d\n%s\n", len(value), value))
+	p.expect("STORED")
+	slow := make([]*peer, 10)
+	const gets = 16 // more than sockets take
+	for i := range slow {
+		slow[i] = dial(t, s)
+		slow[i].smallSocket()
+		slow[i].send(strings.Repeat("get big\n", gets))
+	}
+	time.Sleep(200 * time.Millisecond)
+	for _, p := range slow {
+		for range gets {
+			p.expect(fmt.Sprintf("VALUE big 0 %d", len(value)), value, "END")
+		}
+	}
+	require.Zero(t, s.Snapshot().Crowded)
+}

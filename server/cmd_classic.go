@@ -136,6 +136,9 @@ func (s *session) touch(req *protocol.Request) {
 
 func (s *session) admin(req *protocol.Request) {
 	if req.Verb == protocol.VerbFlushAll {
+		if s.denied(req, s.srv.cfg.Denied.Flush, "CLIENT_ERROR flush_all not allowed") {
+			return
+		}
 		at := s.at.now
 		if req.Exptime > 0 {
 			at = s.at.expiry(req.Exptime)

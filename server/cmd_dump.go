@@ -39,6 +39,13 @@ func (s *session) lruCrawler(req *protocol.Request) bool {
 }
 
 func (s *session) startDump(req *protocol.Request, name string) bool {
+	what := "metadump"
+	if name == "mgdump" {
+		what = "key dump"
+	}
+	if s.denied(req, s.srv.cfg.Denied.Dump, "ERROR "+what+" not allowed") {
+		return true
+	}
 	if s.pipelined() {
 		s.answer(req, "ERROR cannot pipeline other commands before "+name+"\r\n", outcomeError)
 		return true

@@ -9,6 +9,7 @@ import (
 // beginning of an argument for it, in this order; only items, slabs and sizes
 // have to be whole.
 func (s *session) stats(req *protocol.Request) {
+	s.tally() // what this connection asked before is among it
 	if len(req.Args) == 0 {
 		s.statsGeneral()
 		s.statsEnd(req)
@@ -21,12 +22,16 @@ func (s *session) stats(req *protocol.Request) {
 		s.answer(req, protocol.LineReset, outcomeOK)
 		return
 	case protocol.IsWord(what, "detail"):
-		s.statsDetail(req)
+		if !s.denied(req, s.srv.cfg.Denied.Dump, "CLIENT_ERROR stats detail not allowed") {
+			s.statsDetail(req)
+		}
 		return
 	case protocol.IsWord(what, "settings"):
 		s.statsSettings()
 	case protocol.IsWord(what, "cachedump"):
-		s.statsCachedump(req)
+		if !s.denied(req, s.srv.cfg.Denied.Dump, "CLIENT_ERROR stats cachedump not allowed") {
+			s.statsCachedump(req)
+		}
 		return
 	case protocol.IsWord(what, "conns"):
 		s.statsConns()

@@ -12,6 +12,9 @@ import (
 
 // watch makes the connection a watcher; its transport does the rest.
 func (s *session) watch(req *protocol.Request) {
+	if s.denied(req, s.srv.cfg.Denied.Watch, "CLIENT_ERROR watch commands not allowed") {
+		return
+	}
 	if s.pipelined() {
 		s.answer(req, "ERROR cannot pipeline other commands before watch\r\n", outcomeError)
 		return

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"runtime"
 	"time"
 )
 
@@ -12,12 +14,22 @@ import (
 // session's affair.
 type conn struct {
 	link
-	nc      net.Conn
-	queue   *blocking
-	stalled bool // a deadline for the rest of a request is set
+	nc    net.Conn
+	queue *blocking
+	bound boundary // of the read to come
+	quiet int      // idle parts that passed since something came
 	// It does nothing but watch; guarded by the server's lock.
 	watching bool
 }
+
+// boundary is what the deadline of a read stands for.
+type boundary uint8
+
+const (
+	unbound    boundary = iota
+	stalling            // the rest of a request does not come
+	idlePasses          // a part of the idle time passes
+)
 
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{nc: nc, queue: newBlocking(nc, s.cfg.StallTimeout, s.mostHeld(), &s.stats.bytesWritten, s.budget)}
@@ -37,13 +49,20 @@ func (c *conn) serve() {
 	have := 0
 	defer func() { c.end(buf[:have]) }()
 	for {
-		if err := c.bound(have > 0 || c.session.swallowing()); err != nil || c.srv.ctx.Err() != nil {
+		if err := c.limit(have > 0 || c.session.swallowing()); err != nil || c.srv.ctx.Err() != nil {
 			return
 		}
 		n, err := c.nc.Read(buf[have:])
 		have += n
 		c.srv.stats.bytesRead.Add(uint64(n))
+		if n == 0 && c.bound == idlePasses && errors.Is(err, os.ErrDeadlineExceeded) {
+			if c.idle() {
+				return
+			}
+			continue
+		}
 		if n > 0 {
+			c.quiet = 0
 			used, state := c.feed(buf[:have])
 			have = copy(buf, buf[used:have])
 			switch state {
@@ -91,14 +110,19 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 		if c.tooMuch(c.load()) {
 			return used, feedClose
 		}
-		if state != feedFull {
+		switch state {
+		case feedMore, feedClose, feedWatch:
 			return used, state
+		case feedTurn:
+			c.srv.stats.yields.Add(1)
+			runtime.Gosched()
 		}
 	}
 }
 
-// bound sets a deadline for the rest of a request that began, and takes it away
-// between requests. Each read that brings something starts it anew.
+// limit sets a deadline for the rest of a request that began, and takes it away
+// between requests. Each read that brings something starts it anew. Between
+// requests the deadline is that of idle, and stays as it is from read to read.
 //
 // Stop wakes readers by a deadline in the past, which this may take away again;
 // so whoever is about to read looks after it whether the server stops:
@@ -106,16 +130,43 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 //	1 The connection is at work. 2 Stop ends its context, then sets the deadline.
 //	3 The connection is done, and takes the deadline away for its next read.
 //	4 Nothing would wake that read.
-func (c *conn) bound(inside bool) error {
+//
+// What idle does after its deadline is step 3 as well.
+func (c *conn) limit(inside bool) error {
+	part := c.srv.cfg.IdleTimeout / idleParts
 	switch {
 	case inside:
-		c.stalled = true
+		c.bound = stalling
 		return c.nc.SetReadDeadline(time.Now().Add(c.srv.cfg.StallTimeout))
-	case c.stalled:
-		c.stalled = false
+	case part > 0 && c.bound != idlePasses:
+		c.bound = idlePasses
+		return c.nc.SetReadDeadline(time.Now().Add(part))
+	case part == 0 && c.bound != unbound:
+		c.bound = unbound
 		return c.nc.SetReadDeadline(time.Time{})
 	}
 	return nil
+}
+
+// idleParts is in how many parts the idle time is looked at: a deadline that passed
+// says only that its part is over, so that requests need not move it. A connection
+// is closed when it was idle for the whole time, and a part more at most.
+const idleParts = 4
+
+// idle is called when a part of the idle time is over, and reports whether the
+// connection is to be closed. Who waits for a reply is not idle.
+func (c *conn) idle() bool {
+	c.bound = unbound
+	if c.queue.waits() {
+		c.quiet = 0
+	} else {
+		c.quiet++ // the first part had begun before the last request
+	}
+	if c.quiet <= idleParts || c.srv.ctx.Err() != nil {
+		return false
+	}
+	c.kicked()
+	return true
 }
 
 // lastWords is how long replies that are being worked on are waited for when

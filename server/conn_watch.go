@@ -59,7 +59,7 @@ func (c *conn) writeLines(w *watcher) {
 // others have ended, and sees them go.
 func (c *conn) ignore(w *watcher) {
 	if c.srv.ctx.Err() != nil {
-		// Stop's deadline came before watch took it away: see bound.
+		// Stop's deadline came before watch took it away: see limit.
 		_ = c.nc.SetReadDeadline(time.Now()) // else the next read says what is wrong
 	}
 	buf := make([]byte, 512)
@@ -104,6 +104,7 @@ const (
 	closedNormally = "normal"
 	closedByError  = "error"
 	closedByStop   = "shutdown"
+	closedForIdle  = "idle_timeout"
 )
 
 func (c *link) tellNew() { c.tell(protocol.WatchConnNew, "") }

@@ -7,7 +7,26 @@ import "github.com/leasecache/leasecache/protocol"
 
 func (s *session) count(v protocol.Verb, o outcome) {
 	s.seen.came = o
-	s.srv.stats.add(v, o)
+	if s.same.n > 0 && (s.same.verb != v || s.same.outcome != o) {
+		s.tally()
+	}
+	s.same.verb, s.same.outcome = v, o
+	s.same.n++
+}
+
+// same is a run of requests of a batch that came to the same: they are counted at
+// once, before they are answered.
+type same struct {
+	verb    protocol.Verb
+	outcome outcome
+	n       uint64
+}
+
+func (s *session) tally() {
+	if s.same.n > 0 {
+		s.srv.stats.commands[s.same.verb][s.same.outcome].Add(s.same.n)
+		s.same.n = 0
+	}
 }
 
 // countEdit counts a meta command by what the editor made of it.

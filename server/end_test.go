@@ -21,7 +21,7 @@ func stoppable(t *testing.T) (s *Server, stop func(time.Duration) time.Duration)
 	require.NoError(t, err)
 	s, err = New(Config{
 		Listen: "127.0.0.1:0", Memory: 64 << 20, StallTimeout: 10 * time.Second,
-		Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Loops: *loops, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	require.NoError(t, err)
 	served := make(chan error, 1)
@@ -102,4 +102,28 @@ func TestReplyThatCannotBeWrittenEndsTheConnection(t *testing.T) {
 	holder.expect("HD")
 	require.Eventually(t, func() bool { return s.connections() == 1 }, 5*time.Second, 10*time.Millisecond)
 	require.EqualValues(t, 1, s.Snapshot().Stalled)
+}
+
+// What had arrived when the node stops is answered, and told that it stops.
+func TestStopAnswersWhatHadArrived(t *testing.T) {
+	s, stop := stoppable(t)
+	p := dial(t, s)
+	value := strings.Repeat("v", 1<<20)
+	p.send(fmt.Sprintf("set big 0 0 %d\n%s\n", len(value), value))
+	p.expect("STORED")
+	const gets = 40
+	p.send(strings.Repeat("get big\n", gets) + "mn\n")
+	time.Sleep(200 * time.Millisecond) // it is being written, and nobody reads
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); stop(8 * time.Second) }()
+	require.Eventually(t, func() bool { return s.ctx.Err() != nil }, time.Second, time.Millisecond)
+	for range gets {
+		if line := p.line(); strings.HasPrefix(line, "VALUE") {
+			p.expect(value, "END")
+		} else {
+			require.Contains(t, line, "SERVER_ERROR unavailable")
+		}
+	}
+	p.expect("MN")
+	<-stopped
 }

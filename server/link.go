@@ -101,8 +101,8 @@ const maxGrowth = 256 << 10
 func (c *link) tooMuch(open, held int) bool {
 	if open > maxOpen || held > 2*c.srv.mostHeld() {
 		c.reason = closedByError
-		c.srv.log.Warn("connection closed: too many replies wait on it",
-			"peer", c.addr, "waiting", open, "bytes", held)
+		c.limited(logWaiting, slog.LevelWarn, "connection closed: too many replies wait on it",
+			"waiting", open, "bytes", held)
 		return true
 	}
 	if held > keepBuffer && c.srv.budget.spent() {
@@ -117,34 +117,55 @@ func (c *link) log(err error) {
 		return // it was the server that ended it
 	}
 	c.reason = closedByError
-	level := slog.LevelDebug
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		level = slog.LevelInfo
 		c.srv.stats.stalled.Add(1)
+		c.limited(logStalled, slog.LevelInfo, "connection ended", "error", err)
+		return
 	}
-	c.srv.log.Log(c.srv.ctx, level, "connection ended", "peer", c.addr, "error", err)
+	c.srv.log.Debug("connection ended", "peer", c.addr, "error", err)
+}
+
+// limited logs what a client brought about, with the client; not every time.
+func (c *link) limited(kind logKind, level slog.Level, text string, args ...any) {
+	left, ok := c.srv.logs[kind].pass(c.srv.clock.now())
+	if !ok {
+		return
+	}
+	args = append(args, "peer", c.addr)
+	if left > 0 {
+		args = append(args, "not_logged", left)
+	}
+	c.srv.log.Log(c.srv.ctx, level, text, args...)
+}
+
+// kicked notes that a connection is closed because it is idle.
+func (c *link) kicked() {
+	c.reason = closedForIdle
+	c.srv.stats.idleKicks.Add(1)
+	c.srv.log.Debug("connection closed: it was idle", "peer", c.addr)
 }
 
 // crowded logs why a connection is closed that asks for more than there is.
 func (c *link) crowded(args ...any) {
 	c.reason = closedByError
 	c.srv.stats.crowded.Add(1)
-	c.srv.log.Warn("connection closed: all connections together keep too much, for peers that do not read or requests that are not whole",
-		append([]any{"peer", c.addr, "limit", c.srv.budget.limit}, args...)...)
+	c.limited(logCrowded, slog.LevelWarn, "connection closed: all connections together keep too much, for peers that do not read or requests that are not whole",
+		append(args, "limit", c.srv.budget.limit)...)
 }
 
-// refused logs why a peer that speaks something else is closed.
+// refused logs why a peer that speaks something else is closed, and what is to be
+// changed at its end.
 func (c *link) refused(reason protocol.CloseReason) {
 	c.reason = closedByError
+	kind, text := logOther, "connection closed: what the client sent is no request"
 	switch reason {
 	case protocol.CloseBinary:
-		c.srv.log.Warn("connection closed: the client speaks memcached's binary protocol; switch it to the text (ascii) or meta protocol",
-			"peer", c.addr)
+		kind, text = logBinary, "connection closed: the client speaks memcached's binary protocol; switch it to the text (ascii) or meta protocol: docs/compatibility.md has the option of many clients"
 	case protocol.CloseHTTP:
-		c.srv.log.Warn("connection closed: the client speaks HTTP; the admin port does",
-			"peer", c.addr)
-	default:
-		c.srv.log.Warn("connection closed", "peer", c.addr, "reason", reason)
+		kind, text = logHTTP, "connection closed: the client speaks HTTP; give it the address of the admin port (--admin), or a memcached client this one"
+	case protocol.CloseNoLogin:
+		kind, text = logLogin, "connection closed: the client does not log in; give it a user and a password of the authentication file, for memcached's ASCII authentication"
 	}
+	c.limited(kind, slog.LevelWarn, text, "reason", reason)
 }

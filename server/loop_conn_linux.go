@@ -16,16 +16,18 @@ type loopConn struct {
 	loop  *loop
 	fd    int
 
-	in     []byte // requests not done yet, if there are any; grows as they arrive
-	have   int
-	more   bool         // in may hold whole requests: feed it again before reading
+	in     []byte       // holds rest between feeds, if there is any; grows as requests arrive
+	rest   []byte       // requests not done yet
+	more   bool         // rest may hold whole requests: feed it again before reading
 	unsent []byte       // replies that the socket did not take
 	sent   int          // of unsent
 	kept   atomic.Int64 // len(unsent), for who asks
 	begun  bool
+	waits  bool   // replies may wait for others
 	armed  uint32 // what epoll watches for
 
 	deadline int64 // when it has stalled for too long; 0 is never
+	last     int64 // when it last asked for something, or got a reply that had to wait
 	ending   bool  // sends no more requests
 	closed   bool
 
@@ -42,10 +44,10 @@ var (
 // turn is how many batches of a connection are done before others have theirs.
 const turn = 4
 
-func newLoopConn(srv *Server, l *loop, fd int, addr net.Addr) *loopConn {
+func newLoopConn(srv *Server, l *loop, fd int, addr, local net.Addr) *loopConn {
 	c := &loopConn{loop: l, fd: fd}
 	c.queue = replies{outlet: c, maxHeld: srv.mostHeld(), budget: srv.budget}
-	c.link.init(srv, addr, srv.listener.Addr(), &c.queue)
+	c.link.init(srv, addr, local, &c.queue)
 	return c
 }
 
@@ -70,10 +72,17 @@ func (c *loopConn) wasPosted() {
 		c.finish()
 	case c.stopped.Load():
 		c.flush(nil)
-		c.end()
-	default:
+		if c.more {
+			c.watch() // what has arrived is answered first: see feed
+		} else {
+			c.end()
+		}
+	case len(c.unsent) == 0: // else writable goes on
 		c.flush(nil)
-		c.watch()
+		c.last = c.srv.clock.now()
+		if len(c.unsent) > 0 {
+			c.watch()
+		}
 	}
 }
 
@@ -84,7 +93,7 @@ func (c *loopConn) begin() {
 		l.conns = append(l.conns, nil)
 	}
 	l.conns[c.fd] = c
-	c.begun, c.armed = true, unix.EPOLLIN
+	c.begun, c.armed, c.last = true, unix.EPOLLIN, c.srv.clock.now()
 	err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, c.fd, &unix.EpollEvent{Events: c.armed, Fd: int32(c.fd)})
 	if err != nil {
 		c.log(os.NewSyscallError("epoll_ctl", err))
@@ -112,8 +121,8 @@ func (c *loopConn) event(events uint32) {
 
 func (c *loopConn) readable() {
 	buf, have := c.loop.in, 0
-	if c.have > 0 {
-		buf, have = c.in, c.have
+	if len(c.rest) > 0 {
+		buf, have = c.in, len(c.rest)
 	}
 	n, errno := rawRead(c.fd, buf[have:])
 	switch {
@@ -135,7 +144,7 @@ func (c *loopConn) readable() {
 // them were written, or others had their turn.
 func (c *loopConn) resume() {
 	if c.more && !c.ending && !c.closed && len(c.unsent) == 0 {
-		c.feed(c.in[:c.have], c.in)
+		c.feed(c.rest, c.in)
 	}
 }
 
@@ -150,21 +159,24 @@ func (c *loopConn) feed(data, buf []byte) {
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
 		at := c.srv.clock.read()
+		c.last = at.now
 		c.activity.Store(at.now)
 		n, state := c.session.feed(data[used:], at)
 		c.activity.Store(-at.now)
 		used += n
+		c.rest = data[used:]
 		out := c.session.taken()
 		c.flush(out)
-		if c.loop.out = out[:0]; cap(out) > 2*fullBatch {
-			c.loop.out = nil
+		if c.loop.out = nil; reused(out) {
+			c.loop.out = out[:0]
 		}
 		c.session.out = nil
 		if c.closed {
 			return
 		}
-		if state == feedClose || c.tooMuch(c.load()) {
-			c.keep(buf, data[used:])
+		// What the socket does not take is no excess: it is not read from until then.
+		if state == feedClose || state == feedMore && c.stopped.Load() || c.waits && c.tooMuch(c.queue.load()) {
+			c.keep(buf)
 			c.end()
 			return
 		}
@@ -175,7 +187,7 @@ func (c *loopConn) feed(data, buf []byte) {
 		if state == feedMore {
 			break
 		}
-		if len(c.unsent) > 0 || round == turn {
+		if len(c.unsent) > 0 || state == feedTurn || round == turn {
 			c.more = true
 			if len(c.unsent) == 0 {
 				c.srv.stats.yields.Add(1)
@@ -184,8 +196,8 @@ func (c *loopConn) feed(data, buf []byte) {
 			break
 		}
 	}
-	if !c.keep(buf, data[used:]) {
-		c.crowded("arriving", c.have)
+	if !c.keep(buf) {
+		c.crowded("arriving", len(c.rest))
 		c.flush([]byte(noRoom))
 		c.end()
 		return
@@ -193,25 +205,22 @@ func (c *loopConn) feed(data, buf []byte) {
 	c.watch()
 }
 
-// keep keeps what is left of the requests, with room for more. It is false when
-// the connections' memory is used up.
-func (c *loopConn) keep(buf, rest []byte) bool {
-	own := len(c.in) > 0 && &buf[0] == &c.in[0]
-	c.have = len(rest)
-	if c.have == 0 {
-		c.in = nil
+// keep keeps the requests that are left in buf, with room for more. It is false
+// when the connections' memory is used up.
+func (c *loopConn) keep(buf []byte) bool {
+	if len(c.rest) == 0 {
+		c.in, c.rest = nil, nil
 		c.session.rest()
 		c.recount(0)
 		return true
 	}
-	if own {
-		copy(c.in, rest)
-	} else {
-		c.in = make([]byte, max(firstBuffer, len(rest)))
-		copy(c.in, rest)
+	if own := len(c.in) > 0 && &buf[0] == &c.in[0]; !own {
+		c.in = make([]byte, max(firstBuffer, len(c.rest)))
 	}
+	have := copy(c.in, c.rest)
 	var ok bool
-	c.in, ok = c.room(c.in, c.have)
+	c.in, ok = c.room(c.in, have)
+	c.rest = c.in[:have]
 	return ok
 }
 
@@ -228,7 +237,8 @@ func (c *loopConn) watch() {
 	case !c.ending:
 		want = unix.EPOLLIN
 	}
-	if want != c.armed {
+	changed := want != c.armed
+	if changed {
 		c.armed = want
 		if err := unix.EpollCtl(c.loop.epoll, unix.EPOLL_CTL_MOD, c.fd, &unix.EpollEvent{Events: want, Fd: int32(c.fd)}); err != nil {
 			c.broken(os.NewSyscallError("epoll_ctl", err))
@@ -236,12 +246,12 @@ func (c *loopConn) watch() {
 		}
 	}
 	if c.ending {
-		if c.deadline == 0 {
-			c.expire(c.srv.clock.now() + int64(lastWords))
+		if changed && len(c.unsent) > 0 { // a reply came late: now it is the peer's time
+			c.expire(c.srv.clock.now() + int64(c.srv.cfg.StallTimeout))
 		}
 		return
 	}
-	inside := len(c.unsent) > 0 || c.have > 0 && !c.more || c.session.swallowing()
+	inside := len(c.unsent) > 0 || len(c.rest) > 0 && !c.more || c.session.swallowing()
 	switch {
 	case inside:
 		c.expire(c.srv.clock.now() + int64(c.srv.cfg.StallTimeout))
@@ -261,30 +271,46 @@ func (c *loopConn) expire(deadline int64) {
 	c.deadline = deadline
 }
 
-// flush writes what is ready, then the batch; or keeps it where it must wait.
+// flush writes what is ready, then the batch; or keeps it where it must wait. While
+// the socket does not take what there is, what becomes ready stays in the queue: it
+// counts there as something that the peer does not read.
 func (c *loopConn) flush(batch []byte) {
 	if c.closed {
 		return
 	}
-	c.queue.mu.Lock()
-	if c.queue.first != nil {
-		c.queue.append(batch)
-		batch = nil
+	if c.session.placed > 0 {
+		c.waits = true
 	}
-	ready := c.queue.ready
-	c.queue.ready, c.queue.writing = nil, false
-	c.queue.mu.Unlock()
-	if len(ready) > 0 {
-		c.send(ready)
-		c.srv.budget.add(-len(ready))
+	if c.waits { // else nobody else has the replies in hand
+		var ready []byte
+		blocked := len(c.unsent) > 0
+		c.queue.mu.Lock()
+		if c.queue.first != nil || blocked {
+			c.queue.append(batch)
+			batch = nil
+		}
+		if !blocked {
+			ready = c.queue.ready
+			c.queue.ready, c.queue.writing = nil, false
+		}
+		c.waits = c.queue.first != nil || blocked
+		c.queue.mu.Unlock()
+		if len(ready) > 0 {
+			c.send(ready, true)
+			c.srv.budget.add(-len(ready))
+		}
 	}
 	if len(batch) > 0 {
-		c.send(batch)
+		c.send(batch, !reused(batch))
 	}
 }
 
-// send writes, and keeps what the socket does not take.
-func (c *loopConn) send(b []byte) {
+// reused reports whether the loop composes its next batch where this one lies. A
+// large one is let go, and need not be copied where the socket does not take it.
+func reused(batch []byte) bool { return cap(batch) <= 2*fullBatch }
+
+// send writes, and keeps what the socket does not take: b itself where it may.
+func (c *loopConn) send(b []byte, may bool) {
 	if c.closed {
 		return
 	}
@@ -299,11 +325,16 @@ func (c *loopConn) send(b []byte) {
 			return
 		}
 	}
-	if len(b) > 0 {
-		c.unsent = append(c.unsent, b...)
-		c.kept.Store(int64(len(c.unsent)))
-		c.srv.budget.add(len(b))
+	if len(b) == 0 {
+		return
 	}
+	if may && len(c.unsent) == 0 {
+		c.unsent = b
+	} else {
+		c.unsent = append(c.unsent, b...)
+	}
+	c.kept.Store(int64(len(c.unsent)))
+	c.srv.budget.add(len(b))
 }
 
 // writable writes more of what the socket did not take.
@@ -322,8 +353,12 @@ func (c *loopConn) writable() {
 		c.srv.budget.add(-len(c.unsent))
 		c.unsent, c.sent = nil, 0
 		c.kept.Store(0)
+		c.last = c.srv.clock.now()
 		c.flush(nil)
 		c.resume()
+	}
+	if c.closed {
+		return // with its deadline
 	}
 	if c.ending {
 		c.expire(c.srv.clock.now() + int64(c.srv.cfg.StallTimeout))
@@ -346,8 +381,8 @@ func (c *loopConn) end() {
 		return
 	}
 	c.ending = true
-	c.session.hungUp(c.in[:c.have], c.srv.clock.read())
-	c.in, c.have, c.more = nil, 0, false
+	c.session.hungUp(c.rest, c.srv.clock.read())
+	c.in, c.rest, c.more = nil, nil, false
 	c.recount(0)
 	patience := int64(lastWords)
 	if len(c.unsent) > 0 {
@@ -358,17 +393,32 @@ func (c *loopConn) end() {
 	c.finish()
 }
 
-// finish closes a connection that ends, when everything is written.
+// finish closes a connection that ends, when everything is written. That no reply
+// waits is not enough:
+//
+//	1 finish flushes: nothing is ready, one reply waits. 2 Another fills it, and posts
+//	the connection. 3 finish finds that no reply waits and nothing is unsent.
+//	4 Were the connection closed now, the peer would not get that reply.
 func (c *loopConn) finish() {
 	c.flush(nil)
 	if c.closed {
 		return
 	}
-	if open, _ := c.queue.load(); open == 0 && len(c.unsent) == 0 {
+	if open, held := c.queue.load(); open == 0 && held == 0 && len(c.unsent) == 0 {
 		c.close()
 		return
 	}
 	c.watch()
+}
+
+// idle closes a connection that asks for nothing and waits for nothing.
+func (c *loopConn) idle(now int64) {
+	if c.more || c.queue.waits() {
+		c.last = now
+		return
+	}
+	c.kicked()
+	c.end()
 }
 
 func (c *loopConn) timedOut() {
@@ -394,7 +444,7 @@ func (c *loopConn) close() {
 	}
 	if !c.ending {
 		c.ending = true
-		c.session.hungUp(c.in[:c.have], c.srv.clock.read())
+		c.session.hungUp(c.rest, c.srv.clock.read())
 		c.queue.abandon()
 	}
 	c.closed = true
@@ -403,7 +453,7 @@ func (c *loopConn) close() {
 	c.queue.drop()
 	c.queue.mu.Unlock()
 	c.srv.budget.add(-len(c.unsent))
-	c.in, c.unsent, c.have = nil, nil, 0
+	c.in, c.rest, c.unsent = nil, nil, nil
 	c.recount(0)
 	c.tellClosed()
 	c.leave()

@@ -27,8 +27,8 @@ type loop struct {
 	out    []byte      // replies of the batch, of whichever connection
 	events []unix.EpollEvent
 
-	accept   atomic.Pointer[acceptor] // watched by this loop
-	open     atomic.Int64             // connections, for who hands out new ones
+	accept   atomic.Pointer[[]*acceptor] // watched by this loop
+	open     atomic.Int64                // connections, for who hands out new ones
 	sleeping atomic.Bool
 	mu       sync.Mutex
 	posted   []*loopConn
@@ -42,11 +42,15 @@ const (
 )
 
 func newLoop(srv *Server) (*loop, error) {
+	shortest := srv.cfg.StallTimeout
+	if idle := srv.cfg.IdleTimeout; idle > 0 {
+		shortest = min(shortest, idle)
+	}
 	l := &loop{
 		srv: srv, epoll: -1, wakeup: -1,
 		in: make([]byte, loopInput), events: make([]unix.EpollEvent, loopEvents),
 		// Stalls are noticed a quarter late at most.
-		tick: min(time.Second, max(10*time.Millisecond, srv.cfg.StallTimeout/4)),
+		tick: min(time.Second, max(10*time.Millisecond, shortest/4)),
 	}
 	var err error
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -62,6 +66,8 @@ func newLoop(srv *Server) (*loop, error) {
 	return l, nil
 }
 
+// close gives back the descriptors. The loop has ended, and nobody is left to wake
+// it: another file may get their numbers.
 func (l *loop) close() {
 	for _, fd := range [2]int{l.epoll, l.wakeup} {
 		if fd >= 0 {
@@ -74,7 +80,6 @@ func (l *loop) close() {
 func (l *loop) run() {
 	runtime.LockOSThread() // else each system call could move it to another thread
 	defer runtime.UnlockOSThread()
-	defer l.close()
 	for {
 		n := l.wait()
 		for i := range l.events[:n] {
@@ -106,7 +111,7 @@ func (l *loop) wait() int {
 		return 0
 	}
 	timeout := -1
-	if l.timed > 0 {
+	if l.ticks() {
 		timeout = int(l.tick / time.Millisecond)
 	}
 	n, err := unix.EpollWait(l.epoll, l.events, timeout)
@@ -128,8 +133,10 @@ func (l *loop) event(ev *unix.EpollEvent) {
 	// who then finds nothing to read.
 	if fd < len(l.conns) && l.conns[fd] != nil {
 		l.conns[fd].event(ev.Events)
-	} else if a := l.accept.Load(); a != nil {
-		a.accept()
+	} else if list := l.accept.Load(); list != nil {
+		for _, a := range *list {
+			a.accept() // nobody waits at the others
+		}
 	}
 }
 
@@ -186,9 +193,14 @@ func (l *loop) goOn() {
 	}
 }
 
-// deadlines closes who stalls.
+// ticks reports whether the time has to be looked at.
+func (l *loop) ticks() bool {
+	return l.timed > 0 || l.srv.cfg.IdleTimeout > 0 && l.open.Load() > 0
+}
+
+// deadlines closes who stalls or is idle.
 func (l *loop) deadlines() {
-	if l.timed == 0 {
+	if !l.ticks() {
 		return
 	}
 	now := l.srv.clock.now()
@@ -196,9 +208,16 @@ func (l *loop) deadlines() {
 		return
 	}
 	l.ticked = now
+	idle := int64(l.srv.cfg.IdleTimeout)
 	for _, c := range l.conns {
-		if c != nil && c.deadline != 0 && now >= c.deadline {
-			c.timedOut()
+		switch {
+		case c == nil:
+		case c.deadline != 0:
+			if now >= c.deadline {
+				c.timedOut()
+			}
+		case idle > 0 && now-c.last >= idle:
+			c.idle(now)
 		}
 	}
 }

@@ -25,8 +25,13 @@ func (c *loopConn) handOver() {
 	c.srv.budget.add(-c.sent)
 	w.session.closed = w.refused
 	c.srv.replace(c, w)
+	if c.killed.Load() {
+		w.kill() // only c was told, whom nobody will ask any more
+	}
 	c.closed = true
 	c.expire(0)
+	c.in, c.rest = nil, nil
+	c.recount(0)
 	c.leave()
 	go func() {
 		defer w.end(nil)

@@ -146,6 +146,13 @@ func (q *replies) load() (open, held int) {
 	return q.open, q.held + len(q.ready)
 }
 
+// waits reports whether the peer is to get a reply still.
+func (q *replies) waits() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.first != nil || q.writing || len(q.ready) > 0
+}
+
 // drop gives up what nobody will read: there is no connection any more. Slots
 // that are still waited for are filled into nothing.
 func (q *replies) drop() {

@@ -10,8 +10,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"sync"
@@ -27,18 +27,26 @@ import (
 
 // Config says what a Server is. Zero fields take the defaults in brackets.
 type Config struct {
-	Listen       string        // address of the client port; port 0 is any [127.0.0.1:11211]
+	Listen       string        // address of the client port; port 0 is any, NoPort none [127.0.0.1:11211]
+	MoreListen   []string      // more such addresses
+	UnixSocket   string        // path of a socket for clients, too; none if it is empty
+	UnixMode     fs.FileMode   // permissions of the socket [0700]
 	Memory       int64         // bytes for values, index and lease state [1 GiB]
 	MaxItem      int           // largest value in bytes [1 MiB]
 	MaxConns     int           // client connections at most [1024]
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
+	IdleTimeout  time.Duration // how long a peer may ask for nothing; 0 is for ever
+	Turn         int           // requests of a connection that are done before others have their turn [1000]
 	LeaseOnly    []string      // prefixes of keys that plain commands may not store
-	Version      string        // of this program
-	Keeper       *single.Keeper
-	Logger       *slog.Logger // [slog.Default()]
+	AuthFile     string        // of memcached's ASCII authentication; without it everybody may come in
+	Denied       Denied        // commands that clients may not use
 
 	Loops         int  // event loops for the connections; 0 gives each a goroutine
 	AllowShutdown bool // clients may end the server: see ShutdownAsked
+
+	Version string // of this program
+	Keeper  *single.Keeper
+	Logger  *slog.Logger // [slog.Default()]
 
 	kept int64 // what connections may keep; tests take less [an eighth of Memory]
 }
@@ -46,6 +54,9 @@ type Config struct {
 func (c *Config) fill() {
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:11211"
+	}
+	if c.UnixMode == 0 {
+		c.UnixMode = 0o700
 	}
 	if c.Memory == 0 {
 		c.Memory = 1 << 30
@@ -58,6 +69,9 @@ func (c *Config) fill() {
 	}
 	if c.StallTimeout == 0 {
 		c.StallTimeout = 30 * time.Second
+	}
+	if c.Turn == 0 {
+		c.Turn = 1000
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -73,13 +87,15 @@ type Server struct {
 	limits  protocol.Limits
 	only    [][]byte // prefixes that plain commands may not store under
 
-	cache    *memory.Cache
-	owner    *owner.Owner
-	listener net.Listener
+	cache     *memory.Cache
+	owner     *owner.Owner
+	listeners []net.Listener // the port, if there is one, then the Unix socket
 	// The event loops; nil where each connection has a goroutine.
 	transport *transport
 	stats     counters
 	budget    *budget
+	users     *users // nil if everybody may come in
+	logs      [logKinds]logLimit
 	watchers  *watchers
 	numbers   atomic.Int64 // of connections
 
@@ -114,6 +130,10 @@ type Server struct {
 // the caller closes that after Stop.
 func New(cfg Config) (*Server, error) {
 	cfg.fill()
+	users, err := loadUsers(cfg.AuthFile, cfg.Logger)
+	if err != nil {
+		return nil, err
+	}
 	leaseShare := cfg.Memory / leaseShareOf
 	cache, err := memory.New(memory.Options{
 		Bytes:         cfg.Memory - leaseShare,
@@ -124,21 +144,22 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
+	listeners, err := listen(&cfg)
 	if err != nil {
 		_ = cache.Close()
-		return nil, fmt.Errorf("cannot listen for clients: %w", err)
+		return nil, err
 	}
 	s := &Server{
-		cfg:      cfg,
-		log:      cfg.Logger,
-		clock:    newClock(),
-		limits:   protocol.Limits{MaxBody: cfg.MaxItem, MaxIntent: cfg.Keeper.LongestIntent()},
-		cache:    cache,
-		listener: ln,
-		shutdown: make(chan struct{}),
-		conns:    make(map[connection]struct{}),
-		budget:   newBudget(&cfg),
+		cfg:       cfg,
+		log:       cfg.Logger,
+		clock:     newClock(),
+		limits:    protocol.Limits{MaxBody: cfg.MaxItem, MaxIntent: cfg.Keeper.LongestIntent()},
+		cache:     cache,
+		listeners: listeners,
+		conns:     make(map[connection]struct{}),
+		budget:    newBudget(&cfg),
+		users:     users,
+		shutdown:  make(chan struct{}),
 	}
 	s.watchers = newWatchers(s.budget, s.watchChanged)
 	for _, prefix := range cfg.LeaseOnly {
@@ -205,8 +226,17 @@ func leaseLimits(bytes int64, shards uint32) lease.Limits {
 	return l
 }
 
-// Addr is the address clients reach.
-func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+// Addr is the address clients reach: the port's, or the Unix socket's where there
+// is no port.
+func (s *Server) Addr() net.Addr { return s.listeners[0].Addr() }
+
+// Addrs are all that clients reach, that of Addr first.
+func (s *Server) Addrs() (all []net.Addr) {
+	for _, ln := range s.listeners {
+		all = append(all, ln.Addr())
+	}
+	return all
+}
 
 // Serve accepts connections until Stop, and returns nil then.
 func (s *Server) Serve() error {
@@ -215,16 +245,26 @@ func (s *Server) Serve() error {
 		<-s.ctx.Done()
 		return nil
 	}
+	var accepting sync.WaitGroup
+	for _, ln := range s.listeners {
+		accepting.Go(func() { s.acceptAll(ln) })
+	}
+	accepting.Wait()
+	return nil
+}
+
+// acceptAll accepts connections until Stop.
+func (s *Server) acceptAll(ln net.Listener) {
 	for {
-		if err := s.accept(); err != nil {
+		if err := s.accept(ln); err != nil {
 			if s.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return nil
+				return
 			}
 			// Out of descriptors, say: the peers there are go on, new ones wait.
 			s.log.Error("cannot accept a connection", "error", err)
 			select {
 			case <-s.ctx.Done():
-				return nil
+				return
 			case <-time.After(acceptPause):
 			}
 		}
@@ -235,8 +275,8 @@ func (s *Server) Serve() error {
 const acceptPause = 100 * time.Millisecond
 
 // accept waits for a connection and serves it with a goroutine of its own.
-func (s *Server) accept() error {
-	nc, err := s.listener.Accept()
+func (s *Server) accept(ln net.Listener) error {
+	nc, err := ln.Accept()
 	if err != nil {
 		return err
 	}
@@ -308,7 +348,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.stopped = true
 	s.mu.Unlock()
 	// First nobody new comes in: they would only be told to go elsewhere.
-	_ = s.listener.Close()
+	closeAll(s.listeners)
 	if s.transport != nil {
 		s.transport.refuse()
 	}

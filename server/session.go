@@ -17,6 +17,7 @@ type session struct {
 	queue  *replies
 	number int64 // of the connection, for people
 	closed func(protocol.CloseReason)
+	login  *protocol.Login // until the peer is known; nil then, or if everybody may come in
 
 	out    []byte  // replies of this batch that nothing has to wait for
 	at     reading // of this batch
@@ -31,6 +32,8 @@ type session struct {
 	over   bool // the peer asked for the end of the server
 	before int  // requests of this batch before the one that is executed
 
+	same same
+
 	watcher *watcher // set when the connection has become one
 	seen    watched
 }
@@ -40,6 +43,7 @@ type feedState uint8
 const (
 	feedMore  feedState = iota // the rest is no whole request
 	feedFull                   // write what there is, then feed the rest again
+	feedTurn                   // the same, but others have their turn first
 	feedClose                  // write what there is, then close
 	feedWatch                  // write what there is, then only what the watcher is told
 )
@@ -61,11 +65,19 @@ func newSession(srv *Server, queue *replies) *session {
 	s := &session{srv: srv, owner: srv.owner, queue: queue}
 	s.parser.Limits = srv.limits
 	s.reader.session = s
+	if srv.users != nil {
+		s.login = new(protocol.Login)
+	}
 	return s
 }
 
 // want is how many more bytes are useful to read.
-func (s *session) want() int { return s.parser.Want() }
+func (s *session) want() int {
+	if s.login != nil {
+		return s.login.Want()
+	}
+	return s.parser.Want()
+}
 
 // rest lets go of the last request: a connection may stay as it is for hours.
 func (s *session) rest() {
@@ -92,6 +104,12 @@ func (s *session) taken() []byte {
 // feed executes the requests that buf holds whole, in order, and returns how
 // many bytes it has done with.
 func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
+	used, state = s.requests(buf, at)
+	s.tally()
+	return used, state
+}
+
+func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 	s.at, s.placed = at, 0
 	s.seen.kinds = s.srv.watchers.wanted()
 	if s.resume {
@@ -102,17 +120,22 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 		}
 		used = n
 	}
+	if s.login != nil {
+		if used, state = s.logIn(buf); s.login != nil {
+			return used, state
+		}
+	}
 	for s.before = 0; ; s.before++ {
+		if s.before >= s.srv.cfg.Turn && used < len(buf) {
+			return used, feedTurn
+		}
 		n, status := s.parser.Next(buf[used:])
 		req := s.parser.Request()
 		switch status {
 		case protocol.NeedMore:
 			return used + n, feedMore
 		case protocol.Close:
-			s.srv.stats.refused(s.parser.Reason())
-			if s.closed != nil {
-				s.closed(s.parser.Reason())
-			}
+			s.refuse(s.parser.Reason())
 			return used + n, feedClose
 		case protocol.Bad:
 			if s.seen.kinds != 0 {
@@ -139,6 +162,14 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 		if len(s.out) >= fullBatch || s.placed >= fullPlaces {
 			return used, feedFull
 		}
+	}
+}
+
+// refuse notes that the connection is closed for what its peer speaks.
+func (s *session) refuse(why protocol.CloseReason) {
+	s.srv.stats.refused(why)
+	if s.closed != nil {
+		s.closed(why)
 	}
 }
 
@@ -169,6 +200,9 @@ func (s *session) pipelined() bool {
 // hungUp does what is left to do when the peer went away: rest is what feed did
 // not use. A fill that was cut off is a broken one, and ends its lease.
 func (s *session) hungUp(rest []byte, at reading) {
+	if s.login != nil {
+		return
+	}
 	s.endDump()
 	if s.watcher != nil {
 		s.srv.watchers.leave(s.watcher)

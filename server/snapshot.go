@@ -28,8 +28,11 @@ type Snapshot struct {
 	Accepted  uint64
 	Rejected  uint64 // over MaxConns
 	Stalled   uint64 // closed in the middle of a request
+	Idle      uint64 // closed because they asked for nothing
 	Crowded   uint64 // closed because all of them kept too much
 	Foreign   map[string]uint64
+	Logins    uint64 // tried
+	BadLogins uint64 // of those
 	BytesRead uint64
 	BytesSent uint64
 	Uptime    time.Duration
@@ -50,8 +53,11 @@ func (s *Server) Snapshot() Snapshot {
 		Accepted:  c.accepted.Load(),
 		Rejected:  c.rejected.Load(),
 		Stalled:   c.stalled.Load(),
+		Idle:      c.idleKicks.Load(),
 		Crowded:   c.crowded.Load(),
 		Foreign:   make(map[string]uint64),
+		Logins:    c.authCmds.Load(),
+		BadLogins: c.authFails.Load(),
 		BytesRead: c.bytesRead.Load(),
 		BytesSent: c.bytesWritten.Load(),
 		Uptime:    time.Duration(s.clock.now() - s.started),

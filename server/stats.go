@@ -46,7 +46,8 @@ type counters struct {
 	rejected      atomic.Uint64 // over the limit of connections
 	stalled       atomic.Uint64 // closed in the middle of a request
 	crowded       atomic.Uint64 // closed because connections kept too much
-	closedAsOther [4]atomic.Uint64
+	idleKicks     atomic.Uint64 // closed because they asked for nothing
+	closedAsOther [protocol.CloseReasons]atomic.Uint64
 
 	// Only memcached's stats tell these apart.
 	compared  [3]atomic.Uint64    // stores that compare a version, by compareHit and so on

@@ -32,7 +32,7 @@ func (s *session) statsGeneral() {
 		incrMisses, incrHits, decrMisses, decrHits, casMisses, casHits, casBadval,
 		touchHits, touchMisses, storeTooLarge)
 	s.stat("store_no_memory", 0) // something else is evicted instead
-	s.statCounts(&g.counts, authCmds, authErrors, bytesRead, bytesWritten)
+	s.statCounts(&g.counts, authCmds, authErrors, idleKicks, bytesRead, bytesWritten)
 	s.stat("limit_maxbytes", srv.memory.Load())
 	s.stat("accepting_conns", 1)            // too many are accepted to be told so
 	s.stat("listen_disabled_num", 0)        // hence

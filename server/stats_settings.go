@@ -1,9 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"net"
 	"runtime"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // statsSettings is stats settings: memcached's names for settings that exist
@@ -14,27 +17,29 @@ func (s *session) statsSettings() {
 	s.stat("maxconns", int64(cfg.MaxConns))
 	host, _, _ := net.SplitHostPort(cfg.Listen) // it was listened to
 	_, port, _ := net.SplitHostPort(srv.Addr().String())
-	s.statText("tcpport", port)
+	s.statText("tcpport", cmp.Or(port, "0"))
 	s.stat("udpport", 0)
 	s.statText("inter", orNull(host))
 	s.stat("verbosity", 0) // the command has no effect
 	s.stat("oldest", srv.oldest())
 	s.statText("evictions", "on")
-	s.statText("domain_socket", orNull(""))
+	s.statText("domain_socket", orNull(cfg.UnixSocket))
+	s.statText("umask", strconv.FormatUint(uint64(cfg.UnixMode), 8)) // memcached's name for the socket's mode
 	s.statText("shutdown_command", yesOrNo(cfg.AllowShutdown))
 	s.stat("num_threads", int64(runtime.GOMAXPROCS(0)))
+	s.stat("reqs_per_event", int64(cfg.Turn))
 	s.statText("stat_key_prefix", string(prefixEnd))
 	s.statText("detail_enabled", yesOrNo(srv.prefixes.on()))
 	s.statText("cas_enabled", "yes")
 	s.statText("binding_protocol", "ascii")
 	s.statText("auth_enabled_sasl", "no")
-	s.statText("auth_enabled_ascii", "no")
+	s.statText("auth_enabled_ascii", cmp.Or(cfg.AuthFile, "no"))
 	s.stat("item_size_max", int64(cfg.MaxItem))
 	s.statText("maxconns_fast", "yes")
-	s.statText("flush_enabled", "yes")
-	s.statText("dump_enabled", "yes")
+	s.statText("flush_enabled", yesOrNo(!cfg.Denied.Flush))
+	s.statText("dump_enabled", yesOrNo(!cfg.Denied.Dump))
 	s.statText("hash_algorithm", "xxh64")
-	s.stat("idle_timeout", 0)
+	s.stat("idle_timeout", int64((cfg.IdleTimeout+time.Second-1)/time.Second))
 	s.statText("track_sizes", "yes")
 	s.stat("client_flags_size", 4)
 

@@ -219,13 +219,16 @@ func TestStatsConns(t *testing.T) {
 	b.expect("MN")
 	w.send("watch evictions\n")
 	w.expect("OK")
-	a.send("stats conns\n")
 	lines := map[string]string{}
-	for line := a.line(); line != "END"; line = a.line() {
-		_, rest, _ := strings.Cut(line, " ")
-		name, value, _ := strings.Cut(rest, " ")
-		lines[name] = value
-	}
+	require.Eventually(t, func() bool { // w has heard OK before it is put aside
+		a.send("stats conns\n")
+		for line := a.line(); line != "END"; line = a.line() {
+			_, rest, _ := strings.Cut(line, " ")
+			name, value, _ := strings.Cut(rest, " ")
+			lines[name] = value
+		}
+		return lines["3:state"] == "conn_watch"
+	}, 5*time.Second, time.Millisecond)
 	require.Equal(t, "tcp:"+s.Addr().String(), lines["0:addr"])
 	require.Equal(t, "conn_listening", lines["0:state"])
 	for id, p := range map[string]*peer{"1": a, "2": b} {
@@ -235,7 +238,6 @@ func TestStatsConns(t *testing.T) {
 	}
 	require.Equal(t, "conn_parse_cmd", lines["1:state"])
 	require.Equal(t, "conn_read", lines["2:state"])
-	require.Equal(t, "conn_watch", lines["3:state"])
 }
 
 // Many connections do not make one reply of any length.

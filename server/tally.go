@@ -36,6 +36,7 @@ const (
 	storeTooLarge
 	authCmds
 	authErrors
+	idleKicks
 	bytesRead
 	bytesWritten
 	connYields
@@ -92,6 +93,7 @@ var countedNames = [countedEnd]string{
 	storeTooLarge:           "store_too_large",
 	authCmds:                "auth_cmds",
 	authErrors:              "auth_errors",
+	idleKicks:               "idle_kicks",
 	bytesRead:               "bytes_read",
 	bytesWritten:            "bytes_written",
 	connYields:              "conn_yields",
@@ -211,6 +213,7 @@ func (srv *Server) tally(mem *memory.Stats, l *lease.Stats) (t tally) {
 	t[connYields] = c.yields.Load()
 	t[authCmds] = c.authCmds.Load()
 	t[authErrors] = c.authFails.Load()
+	t[idleKicks] = c.idleKicks.Load()
 	t[bytesRead] = c.bytesRead.Load()
 	t[bytesWritten] = c.bytesWritten.Load()
 

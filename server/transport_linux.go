@@ -4,18 +4,22 @@ import "sync"
 
 // transport is the event loops and what feeds them.
 type transport struct {
-	acceptor *acceptor
-	loops    []*loop
-	running  sync.WaitGroup
+	acceptors []*acceptor // of each listener
+	loops     []*loop
+	running   sync.WaitGroup
 }
 
 // newTransport starts n loops, which accept nobody before serve.
 func newTransport(s *Server, n int) (*transport, error) {
-	a, err := newAcceptor(s, s.listener)
-	if err != nil {
-		return nil, err
+	t := &transport{}
+	for _, ln := range s.listeners {
+		a, err := newAcceptor(s, ln)
+		if err != nil {
+			t.stop()
+			return nil, err
+		}
+		t.acceptors = append(t.acceptors, a)
 	}
-	t := &transport{acceptor: a}
 	for range n {
 		l, err := newLoop(s)
 		if err != nil {
@@ -25,17 +29,25 @@ func newTransport(s *Server, n int) (*transport, error) {
 		t.loops = append(t.loops, l)
 		t.running.Go(l.run)
 	}
-	a.loops = t.loops
+	for _, a := range t.acceptors {
+		a.loops = t.loops
+	}
 	return t, nil
 }
 
 func (t *transport) serve() {
-	t.loops[0].accept.Store(t.acceptor)
-	t.acceptor.watch()
+	t.loops[0].accept.Store(&t.acceptors)
+	for _, a := range t.acceptors {
+		a.watch()
+	}
 }
 
 // refuse accepts nobody any more.
-func (t *transport) refuse() { t.acceptor.close() }
+func (t *transport) refuse() {
+	for _, a := range t.acceptors {
+		a.close()
+	}
+}
 
 // stop waits for the loops, whose connections are all closed.
 func (t *transport) stop() {
@@ -44,4 +56,7 @@ func (t *transport) stop() {
 		l.end()
 	}
 	t.running.Wait()
+	for _, l := range t.loops {
+		l.close()
+	}
 }

@@ -152,6 +152,9 @@ func TestSlowWatcherMissesLines(t *testing.T) {
 	s := start(t, func(c *Config) { c.StallTimeout = 100 * time.Millisecond })
 	slow, fast := watching(t, s, "fetchers"), watching(t, s, "fetchers")
 	p := dial(t, s)
+	for _, peer := range []*peer{slow, fast, p} { // on a busy machine this takes long
+		require.NoError(t, peer.nc.SetDeadline(time.Now().Add(2*time.Minute)))
+	}
 	seen := make(chan int, 1)
 	const gets = 60_000
 	go func() {
@@ -178,7 +181,7 @@ func TestSlowWatcherMissesLines(t *testing.T) {
 			p.expect("END")
 		}
 	}
-	require.Less(t, time.Since(begun), 10*time.Second)
+	require.Less(t, time.Since(begun), time.Minute)
 	require.Equal(t, gets, <-seen)
 	time.Sleep(200 * time.Millisecond) // longer than a peer may stall that waits for a reply
 	require.NotZero(t, s.watchers.skipped.Load())
@@ -255,7 +258,7 @@ func TestWatchersEndWithTheServer(t *testing.T) {
 	keeper, err := single.Ephemeral(single.Options{Shards: 4, ClusterID: "test"}, true)
 	require.NoError(t, err)
 	var logged strings.Builder
-	s, err := New(Config{Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	s, err := New(Config{Loops: *loops, Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }()
@@ -287,7 +290,7 @@ func TestWatchDuringStop(t *testing.T) {
 	for range 20 {
 		keeper, err := single.Ephemeral(single.Options{Shards: 4, ClusterID: "test"}, true)
 		require.NoError(t, err)
-		s, err := New(Config{Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		s, err := New(Config{Loops: *loops, Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 		require.NoError(t, err)
 		served := make(chan error, 1)
 		go func() { served <- s.Serve() }()

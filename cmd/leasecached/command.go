@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime"
 
 	"github.com/spf13/pflag"
 
+	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/shard/single"
 )
 
@@ -23,11 +25,15 @@ type Command struct {
 	unknown        []string // environment variables that look like ours
 	log            *slog.Logger
 	listen         listenFunc
+	bound          func(node) error // between the opening of the ports and the serving; nil for none
+
+	hangup chan os.Signal // SIGHUP: read again what may change
 
 	ready  chan struct{}
 	keeper *single.Keeper
 	node   node
 	served chan error // the end of node.Serve
+	closed bool
 }
 
 // NewCommand makes a command that reads that environment (NAME=value lines),
@@ -38,6 +44,7 @@ func NewCommand(environ []string, stdout, stderr io.Writer, listen listenFunc) *
 		environ: environ, stdout: stdout, stderr: stderr,
 		log:    slog.New(slog.DiscardHandler),
 		listen: listen,
+		hangup: make(chan os.Signal, 1),
 		ready:  make(chan struct{}),
 	}
 }
@@ -48,6 +55,11 @@ func (c *Command) execute(ctx context.Context, args []string) error {
 	if err := c.ParseFlags(args); err != nil {
 		return err
 	}
+	return c.serve(ctx)
+}
+
+// serve is what comes after the settings are known.
+func (c *Command) serve(ctx context.Context) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
@@ -77,9 +89,14 @@ func (c *Command) ParseFlags(args []string) error {
 		fmt.Fprintf(c.stdout, "leasecached %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return errAnswered
 	}
-	c.Config, c.unknown = cfg, unknown
-	c.log = slog.New(c.logHandler())
+	c.unknown = unknown
+	c.use(cfg)
 	return nil
+}
+
+func (c *Command) use(cfg Config) {
+	c.Config = cfg
+	c.log = slog.New(c.logHandler())
 }
 
 func (c *Command) logHandler() slog.Handler {
@@ -110,24 +127,35 @@ func (c *Command) Run(ctx context.Context) (err error) {
 	if c.node, err = c.listen(c.Config, c.log, c.keeper); err != nil {
 		return err
 	}
+	if c.bound != nil {
+		if err := c.bound(c.node); err != nil {
+			return err
+		}
+	}
 	c.served = make(chan error, 1)
 	go func() { c.served <- c.node.Serve() }()
-	c.log.Info("serving", "listen", c.node.Addr(), "admin", c.node.AdminAddr(),
+	c.log.Info("serving", "listen", c.listening(), "admin", c.node.AdminAddr(), "unix", c.Config.UnixSocket,
 		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", version())
 	close(c.ready)
 
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-c.node.ShutdownAsked():
-		c.log.Info("a client has asked for the end")
-		return nil
-	case err := <-c.served:
-		c.served <- nil // for Close
-		if err == nil {
-			err = errors.New("the server ended by itself")
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.node.ShutdownAsked():
+			c.log.Info("a client has asked for the end")
+			return nil
+		case err := <-c.served:
+			c.served <- nil // for Close
+			if err == nil {
+				err = errors.New("the server ended by itself")
+			}
+			return err
+		case <-c.hangup:
+			if err := c.node.Reload(); err != nil {
+				c.log.Error("not read again, what was read before counts", "error", err)
+			}
 		}
-		return err
 	}
 }
 
@@ -135,8 +163,17 @@ func (c *Command) Run(ctx context.Context) (err error) {
 // be called.
 func (c *Command) Ready() <-chan struct{} { return c.ready }
 
-// Addr is where clients find the node, host:port.
+// Addr is where clients find the node: host:port, or the path of the Unix socket if
+// there is no port.
 func (c *Command) Addr() string { return c.node.Addr() }
+
+// listening is the address of the port with the number that it was given.
+func (c *Command) listening() string {
+	if c.Config.Listen == server.NoPort {
+		return server.NoPort
+	}
+	return c.node.Addr()
+}
 
 // AdminAddr is where the admin HTTP server listens, host:port.
 func (c *Command) AdminAddr() string { return c.node.AdminAddr() }
@@ -145,7 +182,8 @@ func (c *Command) AdminAddr() string { return c.node.AdminAddr() }
 // It does nothing to what was not begun, and nothing twice.
 func (c *Command) Close() error {
 	var errs []error
-	if c.node != nil {
+	if c.node != nil && !c.closed {
+		c.closed = true // and the node stays: its addresses may be asked for meanwhile
 		c.log.Info("stopping")
 		ctx, cancel := context.WithTimeout(context.Background(), c.Config.DrainTimeout)
 		defer cancel()
@@ -160,7 +198,6 @@ func (c *Command) Close() error {
 				errs = append(errs, err)
 			}
 		}
-		c.node = nil
 		defer c.log.Info("stopped")
 	}
 	if c.keeper != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,8 +43,14 @@ func (n *fakeNode) Stop(ctx context.Context) error {
 	return errors.Join(err, n.lis.Close())
 }
 
+func (n *fakeNode) Reload() error {
+	n.steps("reload")
+	return errors.New("line 3 is not user:password")
+}
+
 func (n *fakeNode) Addr() string      { return n.lis.Addr().String() }
 func (n *fakeNode) AdminAddr() string { return n.Addr() }
+func (n *fakeNode) Addrs() []net.Addr { return []net.Addr{n.lis.Addr()} }
 
 func (n *fakeNode) ShutdownAsked() <-chan struct{} { return nil }
 
@@ -118,6 +125,16 @@ func TestSeveralNodesInOneProcess(t *testing.T) {
 	require.Equal(t, []string{"stop"}, a.steps)
 	require.NoError(t, a.Close(), "nothing twice")
 	require.Contains(t, a.stderr.String(), "stopped")
+}
+
+// What cannot be read again is logged, and the node goes on.
+func TestHangUpReloads(t *testing.T) {
+	h := newHarness()
+	stop := h.start(t, "--ephemeral", "--listen", "127.0.0.1:0")
+	h.hangup <- syscall.SIGHUP
+	require.Eventually(t, func() bool { return strings.Contains(h.stderr.String(), "line 3") }, 10*time.Second, time.Millisecond)
+	require.NoError(t, stop())
+	require.Equal(t, []string{"reload", "stop"}, h.steps)
 }
 
 func TestASecondProcessOnTheDirectory(t *testing.T) {

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"io/fs"
 	"log/slog"
 	"time"
+
+	"github.com/leasecache/leasecache/server"
 )
 
 // Config is what the settings say. See settings.go for the meaning, default
@@ -19,20 +22,29 @@ type Config struct {
 	Shards     uint32
 	SessionTTL time.Duration
 
-	Listen         string // host:port
-	Admin          string // host:port
-	Cluster        string // host:port, or empty; not opened by this version
-	Insecure       bool
-	AllowShutdown  bool
-	MaxConnections int
-	StallTimeout   time.Duration
-	DrainTimeout   time.Duration
+	Listen           string // host:port, or server.NoPort
+	UnixSocket       string // path, or empty
+	UnixMode         fs.FileMode
+	Admin            string // host:port, or server.NoPort
+	Cluster          string // host:port, or empty; not opened by this version
+	Insecure         bool
+	AllowShutdown    bool
+	AuthFile         string // path, or empty
+	MaxConnections   int
+	RequestsPerEvent int
+	IdleTimeout      time.Duration // 0: never
+	StallTimeout     time.Duration
+	DrainTimeout     time.Duration
 
 	Memory      int64 // bytes
 	MaxItemSize int   // bytes
 	LeaseOnly   []string
 	Threads     int    // 0: one a core
 	IO          string // auto, epoll or goroutines
+
+	// In memcached's place only, see standin.go.
+	Denied     server.Denied
+	MoreListen []string // host:port
 
 	LogLevel  slog.Level
 	LogFormat string // text or json

@@ -9,6 +9,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == standInName {
+		os.Exit(runStandIn(os.Args[2:], os.Stdout, os.Stderr))
+	}
 	os.Exit(run(NewCommand(os.Environ(), os.Stdout, os.Stderr, listen), os.Args[1:]))
 }
 
@@ -20,6 +23,9 @@ func run(c *Command, args []string) int {
 	// one ends a stop that takes too long, at once.
 	ctx, restore := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	context.AfterFunc(ctx, restore)
+
+	// As in memcached, the end of a terminal is none of the server.
+	signal.Notify(c.hangup, syscall.SIGHUP)
 
 	err := c.execute(ctx, args)
 	if line := sentence(err); line != "" {

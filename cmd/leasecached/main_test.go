@@ -47,8 +47,10 @@ func listenEndless(Config, *slog.Logger, *single.Keeper) (node, error) { return 
 
 func (endlessNode) Serve() error               { select {} }
 func (endlessNode) Stop(context.Context) error { select {} }
+func (endlessNode) Reload() error              { return nil }
 func (endlessNode) Addr() string               { return "nowhere" }
 func (endlessNode) AdminAddr() string          { return "nowhere" }
+func (endlessNode) Addrs() []net.Addr          { return nil }
 
 func (endlessNode) ShutdownAsked() <-chan struct{} { return nil }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"runtime"
 
 	"github.com/leasecache/leasecache/server"
@@ -15,15 +16,17 @@ import (
 type node interface {
 	Serve() error // returns when Stop has been called, or when it fails
 	Stop(context.Context) error
+	Reload() error // reads again what may change while it serves
 	Addr() string
-	AdminAddr() string
+	AdminAddr() string              // server.NoPort without one
+	Addrs() []net.Addr              // all that clients can reach
 	ShutdownAsked() <-chan struct{} // closed when a client asked for the end
 }
 
 // listenFunc opens the ports and serves nothing yet.
 type listenFunc func(Config, *slog.Logger, *single.Keeper) (node, error)
 
-// ports is the real node: the clients' port and the admin port.
+// ports is the real node: the clients' port and the admin port, which may be nil.
 type ports struct {
 	clients *server.Server
 	admin   *admin.Server
@@ -32,12 +35,19 @@ type ports struct {
 func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	clients, err := server.New(server.Config{
 		Listen:        cfg.Listen,
+		MoreListen:    cfg.MoreListen,
+		UnixSocket:    cfg.UnixSocket,
+		UnixMode:      cfg.UnixMode,
 		Memory:        cfg.Memory,
 		MaxItem:       cfg.MaxItemSize,
 		MaxConns:      cfg.MaxConnections,
 		StallTimeout:  cfg.StallTimeout,
+		IdleTimeout:   cfg.IdleTimeout,
+		Turn:          cfg.RequestsPerEvent,
 		LeaseOnly:     cfg.LeaseOnly,
+		AuthFile:      cfg.AuthFile,
 		AllowShutdown: cfg.AllowShutdown,
+		Denied:        cfg.Denied,
 		Loops:         cfg.loops(),
 		Version:       version(),
 		Keeper:        k,
@@ -45,6 +55,9 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Admin == server.NoPort {
+		return ports{clients, nil}, nil
 	}
 	a, err := admin.New(cfg.Admin, clients, log)
 	if err != nil {
@@ -63,6 +76,9 @@ func (c *Config) loops() int {
 
 // Serve returns when one of the two fails, or when both were stopped.
 func (p ports) Serve() error {
+	if p.admin == nil {
+		return p.clients.Serve()
+	}
 	ends := make(chan error, 2)
 	go func() { ends <- p.admin.Serve() }()
 	go func() { ends <- p.clients.Serve() }()
@@ -77,10 +93,23 @@ func (p ports) Serve() error {
 // Stop leaves the admin port for last: as long as clients are being sent away,
 // /readyz says so and the numbers can be looked at.
 func (p ports) Stop(ctx context.Context) error {
-	return errors.Join(p.clients.Stop(ctx), p.admin.Stop(ctx))
+	err := p.clients.Stop(ctx)
+	if p.admin == nil {
+		return err
+	}
+	return errors.Join(err, p.admin.Stop(ctx))
 }
 
+func (p ports) Reload() error { return p.clients.ReloadUsers() }
+
 func (p ports) Addr() string      { return p.clients.Addr().String() }
-func (p ports) AdminAddr() string { return p.admin.Addr().String() }
+func (p ports) Addrs() []net.Addr { return p.clients.Addrs() }
+
+func (p ports) AdminAddr() string {
+	if p.admin == nil {
+		return server.NoPort
+	}
+	return p.admin.Addr().String()
+}
 
 func (p ports) ShutdownAsked() <-chan struct{} { return p.clients.ShutdownAsked() }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"log/slog"
 	"math"
 	"strings"
@@ -83,23 +84,38 @@ var groups = []group{
 	}},
 	{"Network", []setting{
 		{"listen", "ADDRESS", "127.0.0.1:11211", quoted,
-			"address for clients; port 0 takes a free one and logs it",
-			address(func(c *Config) *string { return &c.Listen })},
+			"address for clients; port 0 takes a free one and logs it; none opens no port, for --unix-socket alone",
+			orNone(address, func(c *Config) *string { return &c.Listen })},
+		{"unix-socket", "PATH", "", quoted,
+			"listen for clients on this Unix socket, too",
+			optional(text, func(c *Config) *string { return &c.UnixSocket })},
+		{"unix-mode", "MODE", "0700", quoted,
+			"who may connect to the Unix socket, in octal: to write is to connect",
+			mode(func(c *Config) *fs.FileMode { return &c.UnixMode })},
 		{"admin", "ADDRESS", "127.0.0.1:11212", quoted,
-			"address of the admin HTTP server: health, metrics, the API of leasectl",
-			address(func(c *Config) *string { return &c.Admin })},
+			"address of the admin HTTP server: health, metrics, the API of leasectl; none opens no such port",
+			orNone(address, func(c *Config) *string { return &c.Admin })},
 		{"cluster", "ADDRESS", "", quoted,
 			"address for other nodes; this version runs one node, warns about it and opens no such port",
 			optional(address, func(c *Config) *string { return &c.Cluster })},
 		{"insecure", "", "false", bare,
-			"allow addresses that other machines can reach, although there is no authentication",
+			"allow addresses that other machines can reach, although nothing is encrypted and only --auth-file asks for a password",
 			boolean(func(c *Config) *bool { return &c.Insecure })},
+		{"auth-file", "FILE", "", quoted,
+			"let clients in by memcached's ASCII authentication; up to 8 lines user:password, read again at SIGHUP",
+			optional(text, func(c *Config) *string { return &c.AuthFile })},
 		{"allow-shutdown", "", "false", bare,
 			"let clients end the server with memcached's command shutdown, as SIGTERM would",
 			boolean(func(c *Config) *bool { return &c.AllowShutdown })},
 		{"max-connections", "N", "10000", bare,
-			"client connections at a time; more are closed at once",
+			"client connections at a time; more are told so and closed at once",
 			number(func(c *Config) *int { return &c.MaxConnections }, 1, 1<<20)},
+		{"requests-per-event", "N", "1000", bare,
+			"requests of one connection that are done before others have their turn",
+			number(func(c *Config) *int { return &c.RequestsPerEvent }, 1, math.MaxInt32)},
+		{"idle-timeout", "DURATION", "0s", quoted,
+			"close connections that ask for nothing and wait for nothing that long; 0 is never",
+			orZero(duration(func(c *Config) *time.Duration { return &c.IdleTimeout }, 100*time.Millisecond, 10000*time.Hour))},
 		{"stall-timeout", "DURATION", "30s", quoted,
 			"how long a client may stall in the middle of a request, or leave its replies unread",
 			duration(func(c *Config) *time.Duration { return &c.StallTimeout }, 100*time.Millisecond, time.Hour)},

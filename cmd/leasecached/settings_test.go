@@ -36,6 +36,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, Config{
 		NodeID: "n1", DataDir: "./leasecached.data", Shards: 1024, SessionTTL: 3 * time.Second,
 		Listen: "127.0.0.1:11211", Admin: "127.0.0.1:11212", MaxConnections: 10000,
+		UnixMode: 0o700, RequestsPerEvent: 1000,
 		StallTimeout: 30 * time.Second, DrainTimeout: 10 * time.Second,
 		Memory: 1 << 30, MaxItemSize: 1 << 20, LogFormat: "text", IO: "auto",
 		given: map[string]string{},
@@ -73,7 +74,8 @@ func TestEverySourceOfEverySetting(t *testing.T) {
 	examples := map[string]string{
 		"node-id": "n7", "data-dir": "/d", "cluster-id": "c", "shards": "7", "session-ttl": "7s",
 		"listen": "[::1]:7", "admin": "localhost:7", "max-connections": "7", "stall-timeout": "7s",
-		"cluster":       "[::1]:7",
+		"cluster":     "[::1]:7",
+		"unix-socket": "/s", "unix-mode": "0777", "auth-file": "/a", "idle-timeout": "7s", "requests-per-event": "7",
 		"drain-timeout": "7s", "memory": "7MiB", "max-item-size": "7KiB", "lease-only": "p:",
 		"threads": "7", "io": "goroutines", "log-level": "debug", "log-format": "json",
 		"ephemeral": "true", "volatile-intents": "true", "insecure": "true", "allow-shutdown": "true",
@@ -141,6 +143,12 @@ func TestBadValuesAreOneSentenceAndCodeTwo(t *testing.T) {
 		{args: []string{"--stall-timeout", "x"}, want: `--stall-timeout: "x" is not a duration from 100ms to 1h0m0s`},
 		{args: []string{"--listen", "11211"}, want: `--listen: "11211" is not an address such as 127.0.0.1:11211`},
 		{args: []string{"--admin", "127.0.0.1:http"}, want: `--admin: "127.0.0.1:http" is not an address such as 127.0.0.1:11211`},
+		{args: []string{"--unix-mode", "0888"}, want: `--unix-mode: "0888" is not a mode in octal such as 0700`},
+		{args: []string{"--unix-mode", "4755"}, want: `--unix-mode: "4755" is not a mode in octal such as 0700`},
+		{args: []string{"--idle-timeout", "5"}, want: `--idle-timeout: "5" is not a duration from 100ms to 10000h0m0s`},
+		{args: []string{"--idle-timeout", "5ms"}, want: `--idle-timeout: "5ms" is not a duration from 100ms to 10000h0m0s`},
+		{args: []string{"--requests-per-event", "0"}, want: `--requests-per-event: "0" is not a number from 1 to 2147483647`},
+		{args: []string{"--listen", "none"}, want: `--listen none leaves no way in for clients: give --unix-socket too`},
 		{args: []string{"--node-id", "a b"}, want: `--node-id: "a b" is not an id: 1 to 64 letters, digits, dots, dashes and underscores make one`},
 		{args: []string{"--cluster-id", "a\n"}, want: `--cluster-id: "a\n" is not an id: 1 to 64 letters, digits, dots, dashes and underscores make one`},
 		{args: []string{"--data-dir", ""}, want: `--data-dir: is empty`},
@@ -170,7 +178,7 @@ func TestBadValuesAreOneSentenceAndCodeTwo(t *testing.T) {
 		{args: []string{"--volatile-intents"}, want: `--volatile-intents means something only with --ephemeral: with a data directory intents are durable`},
 		{args: []string{"--ephemeral", "--volatile-intents"}, want: `--volatile-intents needs --cluster-id: without a fixed id the fence rows of the source match no writer`},
 		{args: []string{"--memory", "8M"}, want: `--memory 8MiB is too small for values of up to 1MiB: give 16 times as much, or a smaller --max-item-size`},
-		{args: []string{"--listen", "0.0.0.0:11211"}, want: `--listen 0.0.0.0:11211 can be reached from other machines and there is no authentication: use a loopback address, or --insecure if you trust the network`},
+		{args: []string{"--listen", "0.0.0.0:11211"}, want: `--listen 0.0.0.0:11211 can be reached from other machines, and nothing is encrypted: use a loopback address, or --insecure if you trust the network`},
 	} {
 		args := c.args
 		path := ""
@@ -196,6 +204,15 @@ func TestLoopbackRule(t *testing.T) {
 			_, err = parse(t, nil, flag, address, "--insecure")
 			require.NoError(t, err)
 		}
+	}
+}
+
+// A Unix socket is for this machine: it needs no --insecure.
+func TestUnixSocketAlone(t *testing.T) {
+	for _, listen := range []string{"none", ""} {
+		c, err := parse(t, nil, "--unix-socket", "/run/s", "--listen", listen)
+		require.NoError(t, err)
+		require.Equal(t, "none", c.Listen)
 	}
 }
 

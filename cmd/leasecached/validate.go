@@ -1,5 +1,7 @@
 package main
 
+import "github.com/leasecache/leasecache/server"
+
 // itemsInMemory of the largest size have to fit. With fewer there is no choice
 // of what to evict.
 const itemsInMemory = 16
@@ -21,13 +23,15 @@ func (c *Command) Validate() error {
 	case cfg.Memory/itemsInMemory < int64(cfg.MaxItemSize):
 		return usagef("--memory %s is too small for values of up to %s: give %d times as much, or a smaller --max-item-size",
 			formatSize(cfg.Memory), formatSize(int64(cfg.MaxItemSize)), itemsInMemory)
+	case cfg.Listen == server.NoPort && cfg.UnixSocket == "":
+		return usagef("--listen none leaves no way in for clients: give --unix-socket too")
 	}
 	if cfg.Insecure {
 		return nil
 	}
 	for _, a := range []struct{ name, address string }{{"listen", cfg.Listen}, {"admin", cfg.Admin}} {
-		if !loopback(a.address) {
-			return usagef("--%s %s can be reached from other machines and there is no authentication: "+
+		if a.address != server.NoPort && !loopback(a.address) {
+			return usagef("--%s %s can be reached from other machines, and nothing is encrypted: "+
 				"use a loopback address, or --insecure if you trust the network", a.name, a.address)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/shard"
 )
 
@@ -57,6 +59,41 @@ func optional(kind func(func(*Config) *string) setter, field func(*Config) *stri
 			return nil
 		}
 		return set(c, s)
+	}
+}
+
+// orNone is a value of that kind, or server.NoPort. Nothing is no port too.
+func orNone(kind func(func(*Config) *string) setter, field func(*Config) *string) setter {
+	set := kind(field)
+	return func(c *Config, s string) error {
+		if s == "" || s == server.NoPort {
+			*field(c) = server.NoPort
+			return nil
+		}
+		return set(c, s)
+	}
+}
+
+// orZero lets a duration be 0, which stands for never, though the least is more.
+func orZero(set setter) setter {
+	return func(c *Config, s string) error {
+		err := set(c, s)
+		if d, bad := time.ParseDuration(s); err != nil && bad == nil && d == 0 {
+			return nil // the field is as it was: 0
+		}
+		return err
+	}
+}
+
+// mode is the permissions of a file, in octal.
+func mode(field func(*Config) *fs.FileMode) setter {
+	return func(c *Config, s string) error {
+		n, err := strconv.ParseUint(s, 8, 32)
+		if err != nil || n > 0o777 {
+			return fmt.Errorf("%.40q is not a mode in octal such as 0700", s)
+		}
+		*field(c) = fs.FileMode(n)
+		return nil
 	}
 }
 

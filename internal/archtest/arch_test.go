@@ -78,6 +78,11 @@ var rules = []rule{
 		except: []string{module + "/internal/apptest/...", module + "/internal/pgtest/...", module + "/client/clienttest/..."},
 		why:    "test helpers stay out of what people run",
 	},
+	{
+		from: module + "/...", except: []string{module + "/internal/bench/..."},
+		never: []string{module + "/internal/bench"}, direct: true,
+		why: "the bench measures the program and is no part of it",
+	},
 }
 
 // storeMayUse is all that the store in memory may import outside the standard

@@ -93,6 +93,11 @@ var Deliberate = []Difference{
 		Match: func(f *Finding) bool { return f.has("t") && strings.HasPrefix(f.How, "t42949") }, Harmless: true,
 	},
 	{
+		Name: "delete with words that it never took", Example: []Step{lines("delete k 0 0 0")}, Ref: "NOT_FOUND", Ours: "CLIENT_ERROR bad command line format",
+		Why:   "is an error, as in every memcached before; 1.6.45 takes no notice of them",
+		Shows: func(s *Step) bool { return s.is("delete") && s.word(4) != "" },
+	},
+	{
 		Name: "long lines", Example: []Step{lines("delete ${x*3000}")}, Ref: "CLIENT_ERROR bad command line format", Ours: "CLIENT_ERROR line too long",
 		Why: "a line has at most 2048 bytes, one of get and gets at most 1 MiB. memcached takes a longer one or closes the connection, as its bytes happen to come in",
 		Match: func(f *Finding) bool {

@@ -37,6 +37,7 @@ var (
 	connsMax    = desc("connections_max", "Client connections at most.")
 	accepted    = desc("connections_accepted_total", "Client connections accepted.")
 	closed      = desc("connections_closed_total", "Client connections closed by the server, by reason.", "reason")
+	logins      = desc("logins_total", "Attempts of clients to log in, by what they came to.", "outcome")
 	bytes       = desc("client_bytes_total", "Bytes of client connections, by direction.", "direction")
 	watchers    = desc("watchers", "Connections that watch.")
 	watched     = desc("watch_lines_total", "Lines for connections that watch, by what became of them.", "fate")
@@ -97,10 +98,13 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	count(accepted, s.Accepted)
 	count(closed, s.Rejected, "too many")
 	count(closed, s.Stalled, "stalled")
+	count(closed, s.Idle, "idle")
 	count(closed, s.Crowded, "memory")
 	for reason, n := range s.Foreign {
 		count(closed, n, reason)
 	}
+	count(logins, s.Logins-min(s.Logins, s.BadLogins), "ok")
+	count(logins, s.BadLogins, "error")
 	count(bytes, s.BytesRead, "read")
 	count(bytes, s.BytesSent, "written")
 	gauge(watchers, int64(s.Watchers))
