@@ -67,6 +67,8 @@ func TestReadersWhoWaitAreBounded(t *testing.T) {
 	p := dial(t, s)
 	p.lease("k")
 	crowd(t, s, 3, strings.Repeat("lg k w60000\r\n", int(s.budget.limit/slotCost)/2))
+	// One that comes later would not be among those that end, and count anew.
+	require.Eventually(t, func() bool { return s.connections() == 4 }, 10*time.Second, time.Millisecond)
 	require.Eventually(t, s.budget.spent, 10*time.Second, time.Millisecond)
 	p.send("lg k w60000\n")
 	require.Contains(t, p.line(), "WT e")

@@ -71,13 +71,13 @@ func (s *session) startDump(req *protocol.Request, name string) bool {
 	return s.dumpOn(req)
 }
 
-// dumpOn composes lines until there is a batch of them. It returns false if more
-// are to come.
+// dumpOn composes lines until there is a batch of them, or it found few for long. It
+// returns false if more are to come.
 func (s *session) dumpOn(req *protocol.Request) bool {
 	s.resume = false
 	s.dump.epoch = s.srv.clock.sinceEpoch()
-	for more := true; more; {
-		if len(s.out) >= fullBatch {
+	for step, more := 0, true; more; step++ {
+		if len(s.out) >= fullBatch || step == walkTurn {
 			s.resume = true
 			return false
 		}

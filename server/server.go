@@ -103,7 +103,7 @@ type Server struct {
 	statsBase atomic.Pointer[tally]
 	resizing  sync.Mutex
 	resetting sync.Mutex
-	sizing    sync.Mutex // held by the one who goes through all items for their sizes
+	sizing    atomic.Bool // one connection goes through all items for their sizes
 	prefixes  prefixes
 	flushedAt atomic.Int64 // when the newest flush takes or took place; 0 is never
 	noCrawler atomic.Bool  // lru_crawler disable

@@ -25,9 +25,10 @@ type session struct {
 	meta   metaViewer
 	editor editor
 	tags   []byte // scratch
-	resume bool   // the last request is a get whose keys from next on are to be answered still, or a dump
+	resume bool   // the last request is a get whose keys from next on are to be answered still, a dump, or stats sizes
 	next   int
 	dump   dump
+	sizing sizing
 	placed int  // replies of this batch that have to wait
 	over   bool // the peer asked for the end of the server
 	before int  // requests of this batch before the one that is executed
@@ -183,8 +184,11 @@ func (s *session) run(req *protocol.Request) bool {
 
 // again goes on with the request whose replies were too many at once.
 func (s *session) again() bool {
-	if s.dump.running {
+	switch {
+	case s.dump.running:
 		return s.dumpOn(s.parser.Request())
+	case s.sizing.counts != nil:
+		return s.sizesOn(s.parser.Request())
 	}
 	return s.get()
 }
@@ -204,6 +208,7 @@ func (s *session) hungUp(rest []byte, at reading) {
 		return
 	}
 	s.endDump()
+	s.endSizing()
 	if s.watcher != nil {
 		s.srv.watchers.leave(s.watcher)
 	}
@@ -222,8 +227,8 @@ func (s *session) reserve(cancel func()) *slot {
 	return slot
 }
 
-// execute runs one request. It returns false if the replies of a get are too
-// many to be composed at once.
+// execute runs one request. It returns false if there is too much of it to be done
+// at once: see again.
 func (s *session) execute(req *protocol.Request) bool {
 	switch req.Verb {
 	case protocol.VerbGet, protocol.VerbGets, protocol.VerbGat, protocol.VerbGats, protocol.VerbLeaseGet:
@@ -281,7 +286,7 @@ func (s *session) execute(req *protocol.Request) bool {
 	case protocol.VerbVerbosity, protocol.VerbFlushAll:
 		s.admin(req)
 	case protocol.VerbStats:
-		s.stats(req)
+		return s.stats(req)
 	case protocol.VerbLRUCrawler:
 		return s.lruCrawler(req)
 	case protocol.VerbWatch:

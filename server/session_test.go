@@ -32,6 +32,19 @@ func (f fed) do(b []byte) []byte {
 	return f.taken()
 }
 
+// all is do for a request that is too much to be done at once.
+func (f fed) all(b []byte) (replies []byte) {
+	for {
+		used, state := f.feed(b, f.srv.clock.read())
+		replies, b = append(replies, f.taken()...), b[used:]
+		if state != feedFull {
+			require.Equal(f.t, feedMore, state)
+			require.Empty(f.t, b)
+			return replies
+		}
+	}
+}
+
 // The commands of the read path, with what they answer.
 func exchanges(t testing.TB, f fed) map[string][]byte {
 	token := tokenOf(t, string(f.do([]byte("lg key\r\n"))))

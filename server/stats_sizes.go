@@ -26,21 +26,47 @@ func roundSize(n int) int {
 	return (n + step - 1) / step * step
 }
 
+// sizing is how far a session has come with stats sizes.
+type sizing struct {
+	counts map[int]int // nil if it does not count
+	at     owner.Place
+}
+
+// walkTurn is how many steps through all items are made before others have their
+// turn: some fifty items each.
+const walkTurn = 32
+
 // statsSizes is stats sizes. memcached can count while it stores; here whoever
 // asks has everything gone through, which takes its time and holds up nobody: a
-// lock is held for some fifty items, and one connection does it at a time.
-func (s *session) statsSizes() error {
-	s.srv.sizing.Lock()
-	defer s.srv.sizing.Unlock()
-	counts := map[int]int{}
+// lock is held for some fifty items, others of the same loop have their turns, and
+// one connection does it at a time. It returns false if the count goes on.
+func (s *session) statsSizes(req *protocol.Request) bool {
+	if !s.srv.sizing.CompareAndSwap(false, true) {
+		s.answer(req, "SERVER_ERROR busy: sizes are being counted for another connection\r\n", outcomeBusy)
+		return true
+	}
+	s.sizing.counts = map[int]int{}
+	return s.sizesOn(req)
+}
+
+// sizesOn counts on. It returns false if there is more.
+func (s *session) sizesOn(req *protocol.Request) bool {
+	s.resume = false
+	counts := s.sizing.counts
 	count := func(key []byte, it *lease.Item) { counts[roundSize(owner.Size(key, it))]++ }
-	at, more := owner.Place{}, true
-	for more {
+	for step, more := 0, true; more; step++ {
+		if step == walkTurn {
+			s.resume = true
+			return false
+		}
 		var err error
-		if at, more, err = s.owner.Walk(at, s.at.now, count); err != nil {
-			return err
+		if s.sizing.at, more, err = s.owner.Walk(s.sizing.at, s.at.now, count); err != nil {
+			s.endSizing()
+			s.fail(req, err)
+			return true
 		}
 	}
+	s.endSizing()
 	sizes := make([]int, 0, len(counts))
 	for size := range counts {
 		sizes = append(sizes, size)
@@ -49,5 +75,14 @@ func (s *session) statsSizes() error {
 	for _, size := range sizes {
 		s.out = protocol.AppendStat(s.out, strconv.Itoa(size), strconv.Itoa(counts[size]))
 	}
-	return nil
+	s.statsEnd(req)
+	return true
+}
+
+// endSizing lets the next one count; it may be called when this one does not.
+func (s *session) endSizing() {
+	if s.sizing.counts != nil {
+		s.sizing = sizing{}
+		s.srv.sizing.Store(false)
+	}
 }

@@ -181,7 +181,7 @@ func TestStatsSizes(t *testing.T) {
 		f.do(fmt.Appendf(nil, "set k%04d 0 0 %d\r\n%s\r\n", i, i%100*10, strings.Repeat("x", i%100*10)))
 	}
 	sum, last := uint64(0), 0
-	reply := string(f.do([]byte("stats sizes\r\n")))
+	reply := string(f.all([]byte("stats sizes\r\n")))
 	for line := range strings.Lines(strings.TrimSuffix(reply, "END\r\n")) {
 		var size, n int
 		_, err := fmt.Sscanf(line, "STAT %d %d", &size, &n)
@@ -192,6 +192,29 @@ func TestStatsSizes(t *testing.T) {
 		sum += uint64(n)
 	}
 	require.EqualValues(t, 5000, sum)
+}
+
+// Whoever has everything gone through gives way to others on the way, and keeps
+// nobody from doing it when it is done or gone.
+func TestStatsSizesGivesWay(t *testing.T) {
+	f := newFed(t)
+	const items = 10_000
+	for i := range items {
+		f.do(fmt.Appendf(nil, "set k%d 0 0 1\r\nx\r\n", i))
+	}
+	request, at := []byte("stats sizes\r\n"), f.srv.clock.read()
+	other := fed{newSession(f.srv, f.queue), t}
+	for range 2 {
+		used, state := f.feed(request, at)
+		require.Zero(t, used)
+		require.Equal(t, feedFull, state)
+		require.Contains(t, string(other.do(request)), "SERVER_ERROR busy")
+		f.hungUp(request, at)
+		f = fed{newSession(f.srv, f.queue), t}
+	}
+	for _, f := range []fed{f, other} {
+		require.Regexp(t, fmt.Sprintf(`^STAT \d+ %d\r\nEND\r\n$`, items), string(f.all(request)))
+	}
 }
 
 func TestCachedumpIsBounded(t *testing.T) {

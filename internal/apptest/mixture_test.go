@@ -85,9 +85,10 @@ func (m *marked) round() error {
 		ask = ask[:m.rng.IntN(len(ask))]
 	}
 	piece := float64(max(3000, len(ask)/50))
+	rng := rand.New(rand.NewPCG(m.rng.Uint64(), 0)) // the writer's own
 	go func() {
 		for len(ask) > 0 {
-			n := min(len(ask), 1+int(m.rng.ExpFloat64()*piece))
+			n := min(len(ask), 1+int(rng.ExpFloat64()*piece))
 			if _, err := io.WriteString(c, ask[:n]); err != nil {
 				return // the reader sees it too
 			}

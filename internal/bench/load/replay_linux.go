@@ -15,7 +15,7 @@ type Replayed struct{ Requests, Hits, Refused int }
 
 // replayBatch requests go together: their misses are filled after all of them,
 // which moves a fill by less than a thousandth of any cache that is tried.
-const replayBatch = 32
+const replayBatch = 128
 
 // Replay sends a trace the way a cache-aside client does: get, and on a miss
 // set. Requests before warm are sent and not counted.

@@ -142,10 +142,10 @@ func bestOfSlots(requests []load.Request, held map[uint32]bool, slots int) int {
 
 // Nobody passes the bound, and nobody passes Belady where sizes are equal.
 func TestNothingPassesTheOptimum(t *testing.T) {
-	const keys, length, warm = 2000, 40_000, 8000
+	const keys, length, warm = 1000, 15_000, 3000
 	for _, s := range trace.All {
 		tr := s.Make(keys, length)
-		for _, capacity := range []int64{20_000, 60_000, 150_000} {
+		for _, capacity := range []int64{10_000, 30_000, 75_000} {
 			bound := NewBound(tr.Requests, tr.Keys, warm).HitRatio(capacity)
 			belady := HitRatio(NewBelady(tr.Requests, tr.Keys, capacity), tr.Requests, warm)
 			lru := HitRatio(NewLRU(tr.Keys, capacity), tr.Requests, warm)
@@ -165,10 +165,10 @@ func TestNothingPassesTheOptimum(t *testing.T) {
 // The store is asked over the same trace: it gains with its budget, holds less
 // than that, and stays below the bound for what it held.
 func TestStore(t *testing.T) {
-	const keys, length, warm = 300_000, 600_000, 200_000
+	const keys, length, warm = 300_000, 300_000, 100_000
 	tr := trace.All[1].Make(keys, length)
 	last := 0.0
-	for _, budget := range []int64{10 << 20, 20 << 20} {
+	for _, budget := range []int64{9 << 20, 12 << 20} {
 		s, err := NewStore(budget, length/20)
 		require.NoError(t, err)
 		got := HitRatio(s, tr.Requests, warm)
