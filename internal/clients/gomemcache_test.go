@@ -20,7 +20,8 @@ import (
 // server built with the race detector: so they run from a copy that is told the
 // address and waits longer, with a program of that name first on the PATH. They also
 // flush without a look at the answer, and it may reach what they store next; the copy
-// waits for it.
+// waits for it. And they touch each second what lives for two, of which memcached's
+// clock, which ticks once a second, may take one away.
 func TestGomemcachesOwnTests(t *testing.T) {
 	t.Parallel()
 	tests := compileGomemcachesTests(t)
@@ -49,6 +50,8 @@ func compileGomemcachesTests(t *testing.T) string {
 	text := string(content)
 	for old, instead := range map[string]string{
 		`const localhostTCPAddr = "localhost:11211"`: `var localhostTCPAddr = os.Getenv("TEST_SERVER")`,
+		`const secondsToExpiry = int32(2)`:           `const secondsToExpiry = int32(4)`,
+		`for s := 0; s < 3; s++`:                     `for s := 0; s < 6; s++`,
 		`time.Duration(25*i)`:                        `time.Duration(100*i)`,
 		`io.WriteString(c, "flush_all\r\n")`:         `io.WriteString(c, "flush_all\r\n"); io.ReadFull(c, make([]byte, 4))`,
 	} {
