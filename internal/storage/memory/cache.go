@@ -63,9 +63,12 @@ func New(o Options) (*Cache, error) {
 	if err := c.reserve(o.Reserve); err != nil {
 		return nil, fmt.Errorf("cannot reserve %d bytes of memory: %w", o.Bytes, err)
 	}
-	each := c.reserved * l.segment
 	for i := range c.partitions {
-		c.partitions[i].init(c.mem[i*each:(i+1)*each:(i+1)*each], l, o.MaxItem, &c.published[i])
+		records, index, ghosts := c.space(i)
+		if err := c.partitions[i].init(records, index, ghosts, l, o.MaxItem, &c.published[i]); err != nil {
+			_ = unmapMemory(c.mem) // there was an error before
+			return nil, fmt.Errorf("cannot use %d bytes of memory: %w", o.Bytes, err)
+		}
 	}
 	return c, nil
 }
@@ -76,10 +79,11 @@ func (c *Cache) reserve(bytes int64) (err error) {
 	l := &c.layout
 	c.reserved = l.segments
 	if growable {
-		c.reserved = max(l.segments, int(min(bytes/int64(l.partitions), locationMask)/int64(l.segment)))
+		c.reserved = max(l.segments, int(min(bytes, 8*maxBudget)/int64(l.partitions)/int64(l.segment)))
 	}
 	for {
-		c.mem, err = mapMemory(l.partitions * c.reserved * l.segment)
+		_, _, each := c.strides()
+		c.mem, err = mapMemory(l.partitions * each)
 		if err == nil {
 			break
 		}
@@ -95,12 +99,27 @@ func (c *Cache) reserve(bytes int64) (err error) {
 	return nil
 }
 
+// space is a partition's part of the address space.
+func (c *Cache) space(i int) (records, index, ghosts []byte) {
+	n, ofIndex, each := c.strides()
+	mem := c.mem[i*each : (i+1)*each : (i+1)*each]
+	return mem[:n:n], mem[n : n+ofIndex : n+ofIndex], mem[n+ofIndex:]
+}
+
+// strides are the lengths of a partition's address space for records, for the
+// index, and with that for traces altogether.
+func (c *Cache) strides() (records, index, all int) {
+	records = c.reserved * c.layout.segment
+	index = records / indexShare / pageSize * pageSize
+	return records, index, records + index + records/ghostShare/pageSize*pageSize
+}
+
 // commit makes the first so many segments of every partition usable.
 func (c *Cache) commit(segments int) error {
 	size := c.layout.segment
 	for i := range c.partitions {
-		first := i * c.reserved
-		if err := commitMemory(c.mem[(first+c.committed)*size : (first+segments)*size]); err != nil {
+		records, _, _ := c.space(i)
+		if err := commitMemory(records[c.committed*size : segments*size]); err != nil {
 			return err
 		}
 	}
@@ -125,7 +144,7 @@ func (c *Cache) Close() error {
 	c.mem = nil
 	for i := range c.partitions {
 		p := &c.partitions[i]
-		p.mem, p.index.mem = nil, nil // a late use panics instead of touching unmapped memory
+		p.mem, p.index = nil, index{} // a late use panics instead of touching unmapped memory
 	}
 	if err := unmapMemory(mem); err != nil {
 		return fmt.Errorf("unmap the store: %w", err)
@@ -138,7 +157,6 @@ type layout struct {
 	partitions int
 	segments   int // per partition
 	segment    int // bytes, a multiple of pageSize
-	maxDepth   uint8
 }
 
 const (
@@ -147,11 +165,16 @@ const (
 	// index, one being filled, and enough others that eviction has a choice.
 	minSegments = 8
 
-	smallSegment = 64 << 10 // below this, pages of the index would not divide well
+	// indexShare: of so many segments the index may take one, traces included.
+	indexShare = 2
+
+	pageSize     = 4096     // the unit in which the system gives memory
+	smallSegment = 64 << 10 // below this, there is too little in one to choose from
 	largeSegment = 1 << 20  // above this, cleaning one takes too long
 
-	perSegmentBytes = 40 // segment plus its place in the free list
+	perSegmentBytes = 56 // segment plus its place in the free list
 	maxMaxItem      = 1 << 30
+	maxBudget       = 1 << 40
 )
 
 func layoutFor(budget int64, maxItem, most int) (layout, error) {
@@ -163,32 +186,19 @@ func layoutFor(budget int64, maxItem, most int) (layout, error) {
 		each := budget / int64(n)
 		l := layout{partitions: n}
 		l.segment = max(largest, int(min(max(each/64/pageSize*pageSize, smallSegment), largeSegment)))
-		l.maxDepth = maxDepthFor(each)
-		usable := each - 4<<l.maxDepth
-		l.segments = int(usable / int64(l.segment+perSegmentBytes))
+		l.segments = int(each / int64(l.segment+perSegmentBytes))
 		if l.segments < minSegments {
 			continue
 		}
 		// What the division left over makes the segments a little larger.
-		l.segment = int(usable/int64(l.segments)-perSegmentBytes) / pageSize * pageSize
-		if int64(l.segments)*int64(l.segment) > locationMask {
+		l.segment = int(each/int64(l.segments)-perSegmentBytes) / pageSize * pageSize
+		if budget > maxBudget {
 			return layout{}, errors.New("the memory budget is too large: the limit is 1 TiB")
 		}
 		return l, nil
 	}
 	need := int64(minSegments * (max(largest, smallSegment) + perSegmentBytes))
-	need += 4 << maxDepthFor(2*need)
 	return layout{}, fmt.Errorf("a memory budget of %d bytes is too small: with items of up to %d bytes it takes at least %d", budget, maxItem, need)
-}
-
-// maxDepthFor bounds the directory of a partition: deep enough for more small
-// records than could fit, so that only colliding keys meet the bound.
-func maxDepthFor(budget int64) uint8 {
-	depth := uint8(0)
-	for depth < maxDepth && int64(pageFull/2)<<depth < budget/(fixedHeader+16) {
-		depth++
-	}
-	return depth
 }
 
 func roundUp(n, to int) int { return (n + to - 1) / to * to }

@@ -1,204 +1,259 @@
 package memory
 
-import "math"
+// How room is made: by sweeps. A sweep goes through a segment from its start; what
+// it keeps moves to the front of the same segment, or to the queue of what is
+// proven, and new records follow right behind. So a queue is a ring, no segment
+// need be held back as a destination, and a call sweeps as far as it needs room and
+// no further.
 
-// mode says what the cleaner keeps of a segment. Dead and expired records go
-// in every mode.
-type mode uint8
-
-const (
-	// keepAll moves every live record: the partition has the room, it only
-	// lies scattered.
-	keepAll mode = iota
-	// keepUsed gives records that were read lately a second chance, and evicts
-	// the others. If all were read, nothing comes free; but then nothing was
-	// copied either.
-	keepUsed
-	// keepSome is keepUsed for at most three quarters of the segment.
-	keepSome
-	// keepFitting is the last resort: of the records read lately it keeps what
-	// fits in the head, so that the segment is empty for certain.
-	keepFitting
-)
-
-// effort bounds the cleaning one call may cost: about the segment that is
-// cleaned, plus a few times the bytes asked for.
+// effort bounds what one call may cost.
 type effort struct {
-	need   int // bytes asked for
-	copies int // bytes that keepAll may still move
-	tries  int // segments taken under pressure
+	need     int  // bytes asked for
+	copies   int  // bytes that may be moved only because records lie scattered
+	looks    int  // bytes that may be looked at before records go that were read
+	empties  bool // an empty segment is wanted
+	sweeps   int  // of them, before everybody in one goes
+	sweeping int  // the segment whose records are in search of room; -1 is none
 }
 
-func (p *Partition) effortFor(need int) effort {
-	return effort{need: need, copies: 4*need + p.seg.size}
+const (
+	leastLooks = 128 << 10
+	mostSweeps = 4
+
+	// mostAhead is how much more room is made than one record needs: a few dozen
+	// records at a time wait for memory together, not one after the other.
+	mostAhead = 4 << 10
+)
+
+func (p *Partition) effortFor(need int) *effort {
+	return &effort{need: need, copies: 4*need + p.seg.size, looks: 4*need + leastLooks, sweeps: mostSweeps, sweeping: -1}
 }
 
 // room returns a segment with room for a record of n bytes. It may move or
 // evict any record, so the caller looks its own up again.
-func (p *Partition) room(n int) int {
-	e := p.effortFor(n)
-	for p.seg.roomIn(p.seg.head) < n {
-		if i, ok := p.seg.open(log); ok {
+func (p *Partition) room(u use, n int) int {
+	if head := p.seg.queue(u).head; p.seg.roomIn(head) >= n {
+		return head
+	}
+	return p.makeRoom(p.effortFor(n), u, n)
+}
+
+// makeRoom is room when the head is full. It returns -1 if it could only take from
+// the segment that is being swept.
+func (p *Partition) makeRoom(e *effort, u use, n int) int {
+	q := p.seg.queue(u)
+	for {
+		if p.seg.roomIn(q.head) >= n {
+			return q.head
+		}
+		if p.seg.roomIn(q.sweep) >= n {
+			return q.sweep
+		}
+		if i, ok := p.seg.open(u); ok {
 			return i
 		}
-		p.clean(p.victim(&e))
+		if q.sweep < 0 || !p.seg.all[q.sweep].swept() {
+			v, keepAll := p.victim(e, u)
+			if v < 0 {
+				return -1
+			}
+			p.seg.begin(v, u, keepAll)
+		}
+		p.sweep(e, q.sweep, n+min(mostAhead, p.seg.size/64))
 	}
-	return p.seg.head
 }
 
 // emptySegment returns an empty segment for another use than records.
 func (p *Partition) emptySegment(u use) int {
 	e := p.effortFor(p.seg.size)
+	e.empties = true
 	for {
 		if i, ok := p.seg.open(u); ok {
 			return i
 		}
-		p.clean(p.victim(&e))
+		v, keepAll := p.victim(e, u)
+		if e.sweeps--; e.sweeps < 0 {
+			keepAll, e.looks = false, 0
+		}
+		p.seg.retire(v)
+		p.seg.begin(v, p.seg.all[v].use, keepAll)
+		p.sweep(e, v, p.seg.size+1)
 	}
 }
 
-// victim chooses the next segment to clean, never the head, and how.
+// victim chooses the next segment to sweep, for the queue of u or to empty it, and
+// says whether everybody stays.
 //
 // Without pressure (live bytes below seven eighths of what there is) the
 // emptiest segment goes and nothing is evicted: the emptiest is then at most
 // seven eighths full, so an eighth of a segment comes free. So overwriting one
-// key for ever does not push out others that fit. Under pressure the oldest
-// goes, unless one is half empty, which is cheap for what it brings.
-func (p *Partition) victim(e *effort) (int, mode) {
-	emptiest, oldest := -1, -1
-	for i := range p.seg.all[:p.seg.fresh] {
-		g := &p.seg.all[i]
-		if g.use != log || i == p.seg.head {
-			continue
+// key for ever does not push out others that fit. It is also cheap if a segment is
+// half empty. Under pressure the oldest goes, of those on probation as long as they
+// have more than their share.
+func (p *Partition) victim(e *effort, u use) (v int, keepAll bool) {
+	emptiest := -1
+	oldest := [2]int{-1, -1}
+	for pass := 0; pass < 2 && emptiest < 0; pass++ {
+		for i := range p.seg.all[:p.seg.fresh] {
+			g := &p.seg.all[i]
+			if !g.use.holdsRecords() || i == e.sweeping || pass == 0 && p.seg.busy(i, u) {
+				continue
+			}
+			if g.dies <= p.now {
+				return i, false // nothing in it is alive any more
+			}
+			if emptiest < 0 || g.live < p.seg.all[emptiest].live {
+				emptiest = i
+			}
+			if o := &oldest[g.use-probation]; *o < 0 || g.seq < p.seg.all[*o].seq {
+				*o = i
+			}
 		}
-		if g.dies <= p.now {
-			return i, keepFitting // nothing in it is alive any more
+		if e.sweeping >= 0 {
+			break // nobody's place is taken only to keep what was swept
 		}
-		if emptiest < 0 || g.live < p.seg.all[emptiest].live {
-			emptiest = i
-		}
-		if oldest < 0 || g.seq < p.seg.all[oldest].seq {
-			oldest = i
-		}
+	}
+	if emptiest < 0 {
+		return -1, false
 	}
 	live := int(p.seg.all[emptiest].live)
 	if e.copies > 0 && (live <= p.seg.size/2 || p.live+e.need <= p.capacity()/8*7) {
 		e.copies -= live + pageSize
-		return emptiest, keepAll
+		return emptiest, true
 	}
-	e.tries++
-	switch {
-	case e.tries <= 3:
-		return oldest, keepUsed
-	case e.tries == 4:
-		return oldest, keepSome
+	spare := p.seg.queue(probation).open - p.probationShare()
+	if u == probation {
+		spare++ // with its share, and no more, it takes from itself
 	}
-	return oldest, keepFitting
+	if spare > 0 && oldest[0] >= 0 || oldest[1] < 0 {
+		return oldest[0], false
+	}
+	return oldest[1], false
 }
+
+// probationShare is how many segments those on probation have under pressure.
+func (p *Partition) probationShare() int { return max(1, p.seg.recordLimit()/10) }
 
 // capacity is the bytes there are for records.
-func (p *Partition) capacity() int {
-	return (p.seg.limit - p.seg.ofIndex) * p.seg.size
+func (p *Partition) capacity() int { return p.seg.recordLimit() * p.seg.size }
+
+// sweep goes on through segment v until it has room for n bytes, or to its end.
+func (p *Partition) sweep(e *effort, v, n int) {
+	g := &p.seg.all[v]
+	q := p.seg.queue(g.use)
+	for g.swept() && p.seg.roomIn(v) < n {
+		at := v*p.seg.size + int(g.rest)
+		r := record(p.mem[at:])
+		room := r.room()
+		if r[0]&isDead != 0 {
+			g.rest += uint32(room)
+			continue
+		}
+		e.looks -= room
+		expires, size := r.expires(), r.size()
+		expired := expires != 0 && expires <= p.now
+		to := -1
+		if !expired && (q.keepAll || r.chance(e.looks > 0)) {
+			to = p.destination(e, v, size)
+		}
+		// Now whatever else had to move for it has.
+		g.rest += uint32(room)
+		g.live -= uint32(room)
+		p.live -= room
+		if to >= 0 {
+			p.live += size
+			p.move(r[:size], at, p.seg.append(to, size, expires))
+			p.seg.prefer(to)
+			continue
+		}
+		hash := p.hashOf(r.key())
+		if expired {
+			p.reclaim(r)
+		} else {
+			p.evict(r)
+			p.ghosts.remember(hash)
+		}
+		part, slot := p.entryAt(hash, at)
+		p.index.remove(slot, part)
+		p.versions.release(r)
+		p.items--
+	}
+	if !g.swept() {
+		p.cleaned++
+		p.seg.done(v)
+	}
 }
 
-// clean goes once through segment v. What survives moves into the head while
-// it fits there, the rest slides to the front of v itself; so no segment need
-// be held back as a destination, and a full partition is really full.
-func (p *Partition) clean(v int, m mode) {
-	g := &p.seg.all[v]
-	base := v * p.seg.size
-	kept := 0
-	dies := int64(0)
-	for off := 0; off < int(g.tail); {
-		r := record(p.mem[base+off:])
-		room := r.room()
-		from := base + off
-		off += room
-		if r[0]&isDead != 0 {
-			continue
-		}
-		expires, size := r.expires(), r.size()
-		inHead := size <= p.seg.roomIn(p.seg.head)
-		expired := expires != 0 && expires <= p.now
-		switch {
-		case expired:
-			p.reclaimed++
-			if r[0]&isFetched == 0 {
-				p.expiredUnfetched++
-			}
-		case !p.keep(r, m, kept+size, inHead):
-			p.evict(r)
-		default:
-			to := base + kept
-			if inHead {
-				to = p.seg.append(p.seg.head, size, expires)
-			} else {
-				kept += size
-				dies = later(dies, expires)
-			}
-			p.move(r[:size], from, to)
-			p.live -= room - size
-			continue
-		}
-		in, slot := p.entryAt(r, from)
-		in.remove(slot)
-		p.items--
-		p.live -= room
+// chance says whether a record that nobody has to keep stays, and takes one of its
+// chances for that.
+func (r record) chance(may bool) bool {
+	if r.use() == 0 || !may {
+		return false
 	}
-	p.cleaned++
-	g.tail, g.live, g.dies = uint32(kept), uint32(kept), dies
-	if kept == 0 {
-		p.seg.empty(v)
-		return
+	r[offMarks]-- // what is above is not touched: use is above zero
+	return true
+}
+
+// destination is where a record of segment v moves that stays: to the front of the
+// same segment, or from probation to where the proven are. It is -1 if there is no
+// room.
+func (p *Partition) destination(e *effort, v, size int) int {
+	u := p.seg.all[v].use
+	q := p.seg.queue(u)
+	switch {
+	case e.empties:
+		if q.head != v && p.seg.roomIn(q.head) >= size {
+			return q.head
+		}
+		return v
+	case u == proven || q.keepAll:
+		return v
 	}
-	p.seg.seq++
-	g.seq = p.seg.seq
-	p.seg.prefer(v)
+	if head := p.seg.queue(proven).head; p.seg.roomIn(head) >= size {
+		return head
+	}
+	inner := *e
+	inner.need, inner.sweeping = size, v
+	to := p.makeRoom(&inner, proven, size)
+	e.looks, e.copies = inner.looks, inner.copies
+	return to
 }
 
 // move brings a live record, without its padding, to another place.
 func (p *Partition) move(r record, from, to int) {
-	r[offPad] = 0
+	r[offMarks] &^= isPadded
 	if to == from {
 		return
 	}
-	in, slot := p.entryAt(r, from)
-	in.slots[slot] = entryOf(partOf(in.slots[slot]), to)
+	part, slot := p.entryAt(p.hashOf(r.key()), from)
+	p.index.store(slot, p.index.entry(part, to))
 	copy(p.mem[to:], r)
 	p.moved += uint64(len(r))
 }
 
 // entryAt finds the index entry of a live record.
-func (p *Partition) entryAt(r record, at int) (*page, int) {
-	part := hashPart(p.hashOf(r.key()))
-	g := p.index.pageOf(part)
-	slot := g.slotOf(entryOf(part, at))
+func (p *Partition) entryAt(hash uint64, at int) (part uint64, slot int) {
+	part = p.index.part(hash)
+	slot = p.index.slotOf(part, at)
 	if slot < 0 {
 		panic("memory: a record was put with a hash that is not its key's")
 	}
-	return g, slot
+	return part, slot
 }
 
-// keep decides on a live record, with which its own segment would have kept
-// that many bytes, and takes one of its chances in the modes that evict.
-func (p *Partition) keep(r record, m mode, kept int, inHead bool) bool {
-	if m == keepAll {
-		return true
+// eachRecord calls f for the records in a segment, dead ones included, until it
+// returns false.
+func (p *Partition) eachRecord(i int, f func(at int, r record) bool) bool {
+	g := &p.seg.all[i]
+	for _, part := range [2][2]uint32{{0, g.tail}, {g.rest, g.end}} {
+		for off := int(part[0]); off < int(part[1]); {
+			at := i*p.seg.size + off
+			r := record(p.mem[at:])
+			off += r.room()
+			if !f(at, r) {
+				return false
+			}
+		}
 	}
-	if r.use() == 0 {
-		return false
-	}
-	if !inHead && (m == keepFitting || m == keepSome && kept > p.seg.size/4*3) {
-		return false
-	}
-	r[offUse]-- // the bits above are not touched: use is above zero
 	return true
-}
-
-// later is the later of two expiry times of which 0 means never in b.
-func later(a, b int64) int64 {
-	if b == 0 {
-		return math.MaxInt64
-	}
-	return max(a, b)
 }

@@ -23,19 +23,19 @@ func TestStoredCountsEveryPut(t *testing.T) {
 func TestExpiredIsCountedOnce(t *testing.T) {
 	c, p := onePartition(t)
 	for i, meet := range []func(key string){
-		func(key string) { _, _ = get(p, key, 20) },
-		func(key string) { _, _ = peek(p, key, 20) },
+		func(key string) { _, _ = get(p, key, 20*ExpiryStep) },
+		func(key string) { _, _ = peek(p, key, 20*ExpiryStep) },
 		func(key string) { p.Delete(p.hashOf([]byte(key)), []byte(key)) },
-		func(key string) { put(t, p, key, Item{Stored: 20}) },
-		func(key string) { put(t, p, key, Item{Stored: 20, Value: value(300, 'x')}) },
+		func(key string) { put(t, p, key, Item{Stored: 20 * ExpiryStep}) },
+		func(key string) { put(t, p, key, Item{Stored: 20 * ExpiryStep, Value: value(300, 'x')}) },
 	} {
 		p.now = 0
 		key := fmt.Sprint("k", i)
-		put(t, p, key, Item{Expires: 10})
-		p.now = 20
+		put(t, p, key, Item{Expires: 10 * ExpiryStep})
+		p.now = 20 * ExpiryStep
 		meet(key)
 		require.EqualValues(t, i+1, c.Stats().Expired, "%d", i)
-		_, _ = get(p, key, 20)
+		_, _ = get(p, key, 20*ExpiryStep)
 		require.EqualValues(t, i+1, c.Stats().Expired, "%d", i)
 	}
 	require.Zero(t, c.Stats().Reclaimed)
@@ -53,9 +53,11 @@ func TestWhatWasEvicted(t *testing.T) {
 	}
 	s := c.Stats()
 	require.Greater(t, s.Evictions, uint64(9*n))
-	require.EqualValues(t, n/2, s.Evictions-s.EvictedUnfetched, "the half that was read")
-	require.EqualValues(t, n, s.Evictions-s.EvictedExpiring, "the first ones had no end")
-	require.LessOrEqual(t, s.EvictedActive, uint64(n/2), "nobody else was read")
+	few := uint64(n / 20) // go although they were read, as no call looks for others for ever
+	require.LessOrEqual(t, s.Evictions-s.EvictedUnfetched, few, "the half that was read is proven")
+	require.GreaterOrEqual(t, s.Evictions-s.EvictedExpiring, uint64(n/2)-few, "the first ones had no end")
+	require.LessOrEqual(t, s.Evictions-s.EvictedExpiring, uint64(n/2)+few)
+	require.LessOrEqual(t, s.EvictedActive, few)
 	require.Zero(t, s.EvictedIdle, "the last ones evicted were of the same moment")
 
 	p.now = idle + 7*TimeStep
@@ -82,12 +84,12 @@ func TestEvictedActive(t *testing.T) {
 
 func TestReclaimedUnfetched(t *testing.T) {
 	c, p := onePartition(t)
-	n := fillTo(t, p, 0.9, 300, 10)
+	n := fillTo(t, p, 0.9, 300, 10*ExpiryStep)
 	for i := range n / 4 {
 		_, _ = get(p, fmt.Sprint("fill", i), 5)
 	}
 	for i := range 2 * n {
-		put(t, p, fmt.Sprint("new", i), Item{Stored: 20, Value: value(300, 'n')})
+		put(t, p, fmt.Sprint("new", i), Item{Stored: 20 * ExpiryStep, Value: value(300, 'n')})
 	}
 	s := c.Stats()
 	require.EqualValues(t, n, s.Reclaimed)

@@ -17,6 +17,14 @@ func (c *Cache) OnEvict(f func(key []byte, it Item)) {
 func (p *Partition) evict(r record) {
 	p.countEviction(r)
 	if f := p.onEvict.Load(); f != nil {
-		(*f)(r.key(), r.item())
+		(*f)(r.key(), p.item(r))
+	}
+}
+
+// reclaim counts a record that has expired, before it goes.
+func (p *Partition) reclaim(r record) {
+	p.reclaimed++
+	if r[offMarks]&isFetched == 0 {
+		p.expiredUnfetched++
 	}
 }

@@ -26,10 +26,12 @@ type Item struct {
 
 	// StaleUntil is not 0 for an invalidated value that is kept for those who
 	// accept stale: the now-time from which on they do not want it either. It
-	// goes at the earlier of the two times.
+	// goes at the earlier of the two times. Both are kept in steps of ExpiryStep,
+	// rounded down.
 	StaleUntil int64
 
-	// Stored and Accessed are kept in steps of TimeStep, rounded down.
+	// Stored and Accessed are kept in steps of TimeStep, rounded down. What was not
+	// read or stored for a hundred days looks as if it had been.
 	Stored, Accessed int64
 
 	Tags  []byte // opaque, at most MaxTags bytes
@@ -39,9 +41,13 @@ type Item struct {
 // dies is when nobody wants the item any more; 0 is never.
 func (it *Item) dies() int64 { return sooner(it.Expires, it.StaleUntil) }
 
-// TimeStep is the resolution of Item.Stored and Item.Accessed in nanoseconds,
-// about 134 ms: coarse enough that a time takes four bytes of a record, which
-// then reaches nine years either side of the start of the process.
-const TimeStep = 1 << timeShift
+// TimeStep is the resolution of Item.Stored and Item.Accessed in nanoseconds, about
+// half a second: so a time takes three bytes of a record. ExpiryStep is that of
+// Item.Expires and Item.StaleUntil, about 66 microseconds.
+const (
+	TimeStep   = 1 << timeShift
+	ExpiryStep = 1 << expiryShift
 
-const timeShift = 27
+	timeShift   = 29
+	expiryShift = 16
+)

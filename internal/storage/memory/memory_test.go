@@ -78,7 +78,7 @@ func TestGetMarksAndShowsTheStateBefore(t *testing.T) {
 func TestOverwriteInPlaceGrowShrink(t *testing.T) {
 	_, p := onePartition(t)
 	where := func() int {
-		_, _, at, ok := p.index.find(hashPart(p.hashOf([]byte("k"))), []byte("k"))
+		_, at, ok := p.index.find(p.index.part(p.hashOf([]byte("k"))), []byte("k"))
 		require.True(t, ok)
 		return at
 	}
@@ -178,7 +178,7 @@ func TestCollisions(t *testing.T) {
 		require.True(t, ok)
 		require.EqualValues(t, i, it.Version)
 	}
-	require.Equal(t, pageFull, p.items)
+	require.Equal(t, maxAlike, p.items)
 	_, ok := get(p, "more1999", 0)
 	require.True(t, ok)
 	_, ok = get(p, "k1", 0)
@@ -192,20 +192,20 @@ func TestEach(t *testing.T) {
 		key := fmt.Sprint("k", i)
 		it := Item{Value: []byte(key)}
 		if i%3 == 0 {
-			it.Expires = 100
+			it.Expires = 100 * ExpiryStep
 		} else {
 			want[key] = key
 		}
 		put(t, p, key, it)
 	}
 	got := map[string]string{}
-	p.Each(100, func(key []byte, it Item) bool {
+	p.Each(100*ExpiryStep, func(key []byte, it Item) bool {
 		got[string(key)] = string(it.Value)
 		return true
 	})
 	require.Equal(t, want, got)
 	calls := 0
-	p.Each(100, func([]byte, Item) bool { calls++; return calls < 5 })
+	p.Each(100*ExpiryStep, func([]byte, Item) bool { calls++; return calls < 5 })
 	require.Equal(t, 5, calls)
 }
 
@@ -219,7 +219,7 @@ func TestBudgets(t *testing.T) {
 		require.Error(t, err, "%+v", o)
 	}
 	_, err := New(Options{Bytes: mib})
-	require.EqualError(t, err, "a memory budget of 1048576 bytes is too small: with items of up to 1048576 bytes it takes at least 8429888")
+	require.EqualError(t, err, "a memory budget of 1048576 bytes is too small: with items of up to 1048576 bytes it takes at least 8421824")
 
 	for _, maxItem := range []int{1, 100, 64 * kib, mib, 5 * mib} {
 		_, err := layoutFor(0, maxItem, maxPartitions)

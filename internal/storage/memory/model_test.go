@@ -38,6 +38,9 @@ func sameItem(a, b Item) bool {
 	a.Tags, a.Value, b.Tags, b.Value = nil, nil, nil, nil
 	a.Stored, b.Stored = roundDown(a.Stored), roundDown(b.Stored)
 	a.Accessed, b.Accessed = roundDown(a.Accessed), roundDown(b.Accessed)
+	for _, at := range []*int64{&a.Expires, &b.Expires, &a.StaleUntil, &b.StaleUntil} {
+		*at &^= ExpiryStep - 1
+	}
 	return fmt.Sprint(a) == fmt.Sprint(b) && bytes.Equal(at, bt) && bytes.Equal(av, bv)
 }
 
@@ -158,54 +161,56 @@ func (m *model) resize(bytes int64) error {
 // check recounts everything the partition keeps a sum of.
 func (m *model) check() error {
 	p := m.p
-	live, records, entries, freeSeen := 0, 0, 0, 0
+	live, records, freeSeen := 0, 0, 0
+	var open [2]int
 	for i := range p.seg.all {
 		g := &p.seg.all[i]
 		if g.use == unused {
 			freeSeen++
 		}
-		if g.use != log {
+		if !g.use.holdsRecords() {
 			continue
 		}
+		open[g.use-probation]++
+		if g.tail > g.rest && g.swept() || int(g.end) > p.seg.size {
+			return fmt.Errorf("segment %d: new records to %d, old ones from %d to %d", i, g.tail, g.rest, g.end)
+		}
 		in := 0
-		for off := 0; off < int(g.tail); {
-			at := i*p.seg.size + off
-			r := record(p.mem[at:])
-			off += r.room()
+		var err error
+		p.eachRecord(i, func(at int, r record) bool {
 			if r[0]&isDead != 0 {
-				continue
+				return true
 			}
 			records++
 			in += r.room()
 			if e := r.expires(); (e == 0 && g.dies != math.MaxInt64) || e > g.dies {
-				return fmt.Errorf("segment %d is said to die at %d, a record at %d", i, g.dies, e)
+				err = fmt.Errorf("segment %d is said to die at %d, a record at %d", i, g.dies, e)
 			}
-			part := hashPart(p.hashOf(r.key()))
-			if p.index.pageOf(part).slotOf(entryOf(part, at)) < 0 {
-				return fmt.Errorf("no entry for live record %q at %d", r.key(), at)
+			if p.index.slotOf(p.index.part(p.hashOf(r.key())), at) < 0 {
+				err = fmt.Errorf("no entry for live record %q at %d", r.key(), at)
 			}
+			return err == nil
+		})
+		if err != nil {
+			return err
 		}
 		if in != int(g.live) {
 			return fmt.Errorf("segment %d: %d live bytes counted as %d", i, in, g.live)
 		}
-		if in == 0 && i != p.seg.head {
+		if in == 0 && i != p.seg.queue(g.use).head {
 			return fmt.Errorf("segment %d is empty and not free", i)
 		}
 		live += in
 	}
-	for i := 0; i < len(p.index.directory); {
-		g := p.index.page(p.index.directory[i])
-		n := 0
-		for _, e := range g.slots {
-			if e != 0 {
-				n++
-			}
-		}
-		if n != int(g.count) || n > pageFull {
-			return fmt.Errorf("page %d: %d entries counted as %d", i, n, g.count)
-		}
-		entries += n
-		i += 1 << (p.index.depth - g.depth)
+	if open[0] != p.seg.queues[0].open || open[1] != p.seg.queues[1].open {
+		return fmt.Errorf("counted %d open segments; kept %+v", open, p.seg.queues)
+	}
+	entries, err := checkIndex(p)
+	if err != nil {
+		return err
+	}
+	if err := checkVersions(p); err != nil {
+		return err
 	}
 	if live != p.live || records != p.items || entries != p.items || freeSeen != len(p.seg.free)+len(p.seg.all)-p.seg.fresh {
 		return fmt.Errorf("counted %d bytes, %d records, %d entries, %d free segments; kept %d, %d, %d",
@@ -214,10 +219,60 @@ func (m *model) check() error {
 	return nil
 }
 
+// checkVersions counts the records that refer to each high half of a version.
+func checkVersions(p *Partition) error {
+	var records [256]uint32
+	for slot := range p.index.high + maxShift + 2 {
+		entry := p.index.load(slot)
+		if entry == 0 {
+			continue
+		}
+		if r := record(p.mem[p.index.atOf(entry):]); r[0]&hasVersion == 0 {
+			records[r[offPrefix]]++
+		}
+	}
+	for i, n := range records {
+		if p.versions[i].records != n {
+			return fmt.Errorf("high half %d of versions: %d records counted as %d", i, n, p.versions[i].records)
+		}
+	}
+	return nil
+}
+
+// checkIndex looks at the invariants of the index, and counts its entries.
+func checkIndex(p *Partition) (entries int, err error) {
+	x := &p.index
+	last, empty := uint64(0), -1
+	for slot := range x.high + maxShift + 2 {
+		entry := x.load(slot)
+		if entry == 0 {
+			empty = slot
+			continue
+		}
+		entries++
+		part := x.partAt(slot, entry)
+		if want := x.part(p.hashOf(record(p.mem[x.atOf(entry):]).key())); part != want {
+			return 0, fmt.Errorf("slot %d: hash part %x, taken for %x", slot, want, part)
+		}
+		home := x.home(part)
+		if part < last || home > slot || home <= empty || slot-home > maxShift+2 {
+			return 0, fmt.Errorf("slot %d: hash part %x with home %d, after %x and the empty slot %d", slot, part, home, last, empty)
+		}
+		last = part
+	}
+	if entries != x.count {
+		return 0, fmt.Errorf("%d entries counted as %d", entries, x.count)
+	}
+	return entries, nil
+}
+
 // randomItem marks its value with a number of its own, so that an older one is
 // recognized.
 func (m *model) randomItem(r *rand.Rand, serial uint64, largest int) Item {
-	it := Item{Version: serial, Stored: m.now, Accessed: m.now}
+	it := Item{Version: uint64(r.IntN(20))<<40 | serial, Stored: m.now, Accessed: m.now}
+	if r.IntN(20) == 0 {
+		it.Version = r.Uint64() // beyond what the table of high halves holds
+	}
 	if r.IntN(3) == 0 {
 		it.CAS = r.Uint64()
 	}
@@ -274,7 +329,7 @@ func TestModel(t *testing.T) {
 
 func runModel(t *testing.T, seed uint64, hash func([]byte) uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
-	largest := []int{300, 20_000, 60_000}[seed%3]
+	largest := []int{300, 20_000, 70_000}[seed%3]
 	m := newModel(t, Options{Bytes: 800 << 10, MaxItem: largest, Reserve: 4 << 20})
 	m.p.hashOf = hash
 	keys := []int{50, 700, 6000}[r.IntN(3)]

@@ -16,6 +16,9 @@ type Partition struct {
 	index index
 	seg   segments
 
+	versions versions
+	ghosts   ghosts
+
 	now     int64
 	maxItem int
 
@@ -37,19 +40,20 @@ type Partition struct {
 	out    *published
 }
 
-func (p *Partition) init(mem []byte, l layout, maxItem int, out *published) {
+func (p *Partition) init(mem, slots, ghosts []byte, l layout, maxItem int, out *published) error {
 	p.mem = mem
 	p.maxItem = maxItem
 	p.hashOf = shard.Hash
 	p.out = out
 	p.seg.init(l.segments, l.segment)
-	p.index.mem = mem
-	p.index.maxDepth = l.maxDepth
-	// The index comes first: so no record lies at offset 0.
-	p.grantPages(p.emptySegment(pages))
-	p.index.directory = []uint32{p.index.takePage(0)}
-	p.seg.head, _ = p.seg.open(log)
+	p.index.init(mem, slots, l.segments*l.segment)
+	p.ghosts.space = ghosts
+	p.seg.ofIndex = p.segmentsFor(p.index.bytes())
+	if err := commitMemory(slots[:p.index.bytes()]); err != nil {
+		return err
+	}
 	p.publish()
+	return nil
 }
 
 // Get returns the item of a key and marks it as used, for eviction and in its
@@ -61,7 +65,7 @@ func (p *Partition) Get(hash uint64, key []byte, now int64) (Item, bool) {
 		return Item{}, false
 	}
 	r := record(p.mem[at:])
-	it := r.item()
+	it := p.item(r)
 	r.touch(p.now)
 	return it, true
 }
@@ -72,18 +76,19 @@ func (p *Partition) Peek(hash uint64, key []byte, now int64) (Item, bool) {
 	if !ok {
 		return Item{}, false
 	}
-	return record(p.mem[at:]).item(), true
+	return p.item(p.mem[at:]), true
 }
 
 func (p *Partition) lookup(hash uint64, key []byte, now int64) (at int, ok bool) {
 	p.now = max(p.now, now)
-	g, slot, at, ok := p.index.find(hashPart(hash), key)
+	part := p.index.part(hash)
+	slot, at, ok := p.index.find(part, key)
 	if !ok {
 		return 0, false
 	}
 	if record(p.mem[at:]).expired(p.now) {
 		p.expired++
-		p.drop(g, slot, at)
+		p.drop(part, slot, at)
 		p.publish()
 		return 0, false
 	}
@@ -96,15 +101,18 @@ func (p *Partition) lookup(hash uint64, key []byte, now int64) (at int, ok bool)
 func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 	p.now = max(p.now, it.Stored)
 	defer p.publish()
-	part := hashPart(hash)
-	g, slot, at, found := p.index.find(part, key)
+	part := p.index.part(hash)
+	traces := p.ghosts.look(hash)
+	slot, at, found := p.index.find(part, key)
 	if len(key) > MaxKey || len(it.Tags) > MaxTags || len(it.Value) > p.maxItem {
 		if found {
-			p.drop(g, slot, at)
+			p.drop(part, slot, at)
 		}
 		return ErrTooLarge
 	}
-	size := sizeOf(key, &it)
+	fields, prefix := p.fieldsOf(&it)
+	size := sizeOf(key, &it, fields)
+	u, chances := probation, uint8(0)
 	if found {
 		r := record(p.mem[at:])
 		if r.expired(p.now) {
@@ -113,17 +121,21 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 		if room := r.room(); fits(size, room) {
 			// A record keeps its place in the order of eviction, and an overwrite
 			// is a use: it gets a chance to be moved to a younger segment.
-			r.write(key, &it, room, max(r.use(), 1))
+			p.versions.release(r)
+			r.write(key, &it, fields, prefix, room, max(r.use(), 1))
 			p.seg.all[p.seg.of(at)].lives(it.dies())
 			p.stored++
 			return nil
 		}
-		p.drop(g, slot, at)
+		u, chances = p.seg.all[p.seg.of(at)].use, max(r.use(), 1)
+		p.drop(part, slot, at)
+	} else if p.ghosts.recall(hash, traces) {
+		u = proven
 	}
-	p.makeSlot(part)
-	to := p.append(p.room(size), size, it.dies())
-	record(p.mem[to:]).write(key, &it, size, 0)
-	p.index.pageOf(part).insert(entryOf(part, to))
+	p.tend()
+	to := p.append(p.room(u, size), size, it.dies())
+	record(p.mem[to:]).write(key, &it, fields, prefix, size, chances)
+	p.enter(part, to)
 	p.items++
 	p.stored++
 	return nil
@@ -136,44 +148,60 @@ func (p *Partition) Put(hash uint64, key []byte, it Item) error {
 // one, and like any other may be evicted in that: then the key is absent, too.
 func (p *Partition) Update(hash uint64, key []byte, it Item) bool {
 	defer p.publish()
-	part := hashPart(hash)
+	part := p.index.part(hash)
 	at, ok := p.lookup(hash, key, p.now)
 	if !ok {
 		return false
 	}
 	r := record(p.mem[at:])
-	it.Tags = nil
-	fields := r[0]&hasOptional | fieldsOf(&it)
-	if size := r.size() - r.headerLen() + fixedHeader + int(optionalLen[fields]); size > r.room() {
-		return p.widen(part, key, &it, fields, size)
+	it.Tags, it.Value = nil, nil
+	fields, prefix := p.fieldsOf(&it)
+	if r[0]&hasVersion != 0 {
+		p.versions.drop(fields, prefix)
 	}
-	r.widen(r, r.room(), fields, &it)
+	fields |= r[0] & hasOptional
+	if size := r.size() - r.headerLen() + fixedHeader + int(optionalLen[fields]); size > r.room() {
+		return p.widen(part, key, &it, fields, prefix, size)
+	}
+	p.versions.release(r)
+	r.widen(r, r.room(), fields, &it, prefix)
 	p.seg.all[p.seg.of(at)].lives(it.dies())
 	return true
 }
 
 // widen is Update for a record that needs a new place, of size bytes.
-func (p *Partition) widen(part uint32, key []byte, it *Item, fields uint8, size int) bool {
-	i := p.room(size)
-	g, slot, at, ok := p.index.find(part, key)
+func (p *Partition) widen(part uint64, key []byte, it *Item, fields, prefix uint8, size int) bool {
+	_, at, _ := p.index.find(part, key)
+	i := p.room(p.seg.all[p.seg.of(at)].use, size)
+	slot, at, ok := p.index.find(part, key)
 	if !ok {
 		p.seg.discard(i)
+		p.versions.drop(fields, prefix)
 		return false
 	}
 	r := record(p.mem[at:])
-	old := r.room()
 	to := p.append(i, size, it.dies())
-	r.widen(record(p.mem[to:]), size, fields, it)
-	g.slots[slot] = entryOf(part, to)
-	r[0] |= isDead
-	p.live -= old
-	p.seg.release(at, old)
+	r.widen(record(p.mem[to:]), size, fields, it, prefix)
+	p.index.store(slot, p.index.entry(part, to))
+	p.items++
+	p.bury(at)
 	return true
+}
+
+// fieldsOf says which optional fields an item needs, and where the high half of its
+// version is, which one record more is counted to have.
+func (p *Partition) fieldsOf(it *Item) (fields, prefix uint8) {
+	prefix, ok := p.versions.take(it.Version)
+	if !ok {
+		return fieldsOf(it) | hasVersion, 0
+	}
+	return fieldsOf(it), prefix
 }
 
 // Delete removes a key and says whether it had an item.
 func (p *Partition) Delete(hash uint64, key []byte) bool {
-	g, slot, at, ok := p.index.find(hashPart(hash), key)
+	part := p.index.part(hash)
+	slot, at, ok := p.index.find(part, key)
 	if !ok {
 		return false
 	}
@@ -181,7 +209,7 @@ func (p *Partition) Delete(hash uint64, key []byte) bool {
 	if !alive {
 		p.expired++
 	}
-	p.drop(g, slot, at)
+	p.drop(part, slot, at)
 	p.publish()
 	return alive
 }
@@ -191,30 +219,26 @@ func (p *Partition) Delete(hash uint64, key []byte) bool {
 func (p *Partition) Each(now int64, f func(key []byte, it Item) bool) {
 	p.now = max(p.now, now)
 	for i := range p.seg.all[:p.seg.fresh] {
-		g := &p.seg.all[i]
-		if g.use != log {
-			continue
-		}
-		base := i * p.seg.size
-		for off := 0; off < int(g.tail); {
-			r := record(p.mem[base+off:])
-			off += r.room()
-			if r[0]&isDead != 0 || r.expired(p.now) {
-				continue
-			}
-			if !f(r.key(), r.item()) {
-				return
-			}
+		if p.seg.all[i].use.holdsRecords() && !p.eachRecord(i, func(_ int, r record) bool {
+			return r[0]&isDead != 0 || r.expired(p.now) || f(r.key(), p.item(r))
+		}) {
+			return
 		}
 	}
 }
 
 // drop takes a record out of index and segment.
-func (p *Partition) drop(g *page, slot, at int) {
+func (p *Partition) drop(part uint64, slot, at int) {
+	p.index.remove(slot, part)
+	p.bury(at)
+}
+
+// bury counts a record dead that the index does not name any more.
+func (p *Partition) bury(at int) {
 	r := record(p.mem[at:])
 	room := r.room()
+	p.versions.release(r)
 	r[0] |= isDead
-	g.remove(slot)
 	p.items--
 	p.live -= room
 	p.seg.release(at, room)
@@ -226,52 +250,4 @@ func (p *Partition) append(i, size int, expires int64) int {
 	p.live += size
 	p.seg.prefer(i)
 	return to
-}
-
-// makeSlot sees to it that the page of part takes one more entry. It may move
-// or evict any record.
-func (p *Partition) makeSlot(part uint32) {
-	for {
-		g := p.index.pageOf(part)
-		if g.count < pageFull {
-			return
-		}
-		switch {
-		case g.depth >= p.index.maxDepth, !p.havePage():
-			p.evictFrom(g, part)
-		case g.count == pageFull: // else the search for a page made room in this one
-			p.index.split(part)
-		}
-	}
-}
-
-// havePage says whether the index has a page left, and gives it another
-// segment if it may: at most half of them, which more than covers the smallest
-// records.
-func (p *Partition) havePage() bool {
-	if p.index.nextPage < p.index.endPage {
-		return true
-	}
-	if p.seg.ofIndex >= p.seg.limit/2 {
-		return false
-	}
-	p.grantPages(p.emptySegment(pages))
-	return true
-}
-
-func (p *Partition) grantPages(i int) {
-	perSegment := p.seg.size / pageSize
-	p.index.grant(uint32(i*perSegment), uint32((i+1)*perSegment))
-}
-
-// evictFrom evicts the record that has been longest in the place where part
-// belongs. Only keys made to collide, or an index at its limit, come to this.
-func (p *Partition) evictFrom(g *page, part uint32) {
-	i := home(part)
-	for g.slots[i] == 0 {
-		i = next(i)
-	}
-	at := locationOf(g.slots[i])
-	p.evict(p.mem[at:])
-	p.drop(g, i, at)
 }

@@ -1,37 +1,38 @@
 package memory
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // A record is an item as it lies in a segment, little endian, unaligned:
 //
-//	0   bits      1   what the record is and which optional fields it has
-//	1   use       1   second chances left, 0..maxUse, below four bits that are the item's
-//	2   pad       1   bytes of room behind the value that belong to the record
-//	3   key len   1
-//	4   value len 4
-//	8   version   8
-//	16  stored    4   in TimeSteps, signed
-//	20  accessed  4   likewise
-//	24  [cas 8] [expires 8] [stale until 8] [flags 4] [tags len 2]   each only if its bit is set
-//	    key, tags, value, pad
+//	0   fields    1   which optional fields it has, and whether it is dead
+//	1   marks     1   second chances left (0..maxUse), read, padded; the item's four bits above
+//	2   key len   1
+//	3   prefix    1   where the high half of the version is (versions.go)
+//	4   value len 2   the low half
+//	6   version   4   the low half
+//	10  stored    3   in TimeSteps, without the leading bits
+//	13  accessed  3   likewise
+//	16  [cas 8] [expires 6] [stale until 6] [flags 4] [tags len 2] [value len 2] [version 4]
+//	    key, tags, value, [pad]
 //
-// Optional fields are what most items of a cache do not have; leaving them out
-// is worth 30 bytes a record. Once a record has a field it keeps it, so Update
-// can always clear one in place.
+// Optional fields are there only if their bit is set. They are what most items do
+// not have: even the high halves of the value's length and, as a rule, of the
+// version. Once a record has a field it keeps it, so Update can always clear one
+// in place.
+//
+// What belongs to the record behind its value is padding. Its first byte says how
+// much there is.
 const (
-	offUse      = 1
-	offPad      = 2
-	offKeyLen   = 3
+	offMarks    = 1
+	offKeyLen   = 2
+	offPrefix   = 3
 	offValueLen = 4
-	offVersion  = 8
-	offStored   = 16
-	offAccessed = 20
-	fixedHeader = 24
+	offVersion  = 6
+	offStored   = 10
+	offAccessed = 13
+	fixedHeader = 16
 
-	optionalHeader = 8 + 8 + 8 + 4 + 2
+	optionalHeader = 8 + 6 + 6 + 4 + 2 + 2 + 4
 )
 
 const (
@@ -40,27 +41,31 @@ const (
 	hasStale
 	hasFlags
 	hasTags
-	isFetched
-	isDead // overwritten, deleted, evicted or moved: no index entry names it
+	hasLong    // a value of 64 KiB or more
+	hasVersion // the high half of the version is in the record
+	isDead     // overwritten, deleted, evicted or moved: no index entry names it
 
-	hasOptional = hasCAS | hasExpires | hasStale | hasFlags | hasTags
+	hasOptional = isDead - 1
 )
 
 const (
 	// maxUse is how many rounds of eviction an often read item survives unread.
-	maxUse  = 3
-	useBits = 4
+	maxUse          = 3
+	isFetched uint8 = 1 << 2
+	isPadded  uint8 = 1 << 3
+	itemBits        = 4
+	longFrom        = 1 << 16
+	maxPad          = 255
 )
 
-func (r record) use() uint8 { return r[offUse] & (1<<useBits - 1) }
+func (r record) use() uint8 { return r[offMarks] & maxUse }
 
 // optionalLen is the length of the optional fields, by their bits.
 var optionalLen = func() (n [hasOptional + 1]uint8) {
-	for bits := range n {
-		for bit, size := range map[uint8]uint8{hasCAS: 8, hasExpires: 8, hasStale: 8, hasFlags: 4, hasTags: 2} {
-			if uint8(bits)&bit != 0 {
-				n[bits] += size
-			}
+	lengths := [...]uint8{8, 6, 6, 4, 2, 2, 4}
+	for fields := range n {
+		for bit, length := range lengths {
+			n[fields] += length * uint8(fields>>bit&1)
 		}
 	}
 	return n
@@ -72,21 +77,46 @@ type record []byte
 
 func (r record) headerLen() int { return fixedHeader + int(optionalLen[r[0]&hasOptional]) }
 func (r record) keyLen() int    { return int(r[offKeyLen]) }
-func (r record) valueLen() int  { return int(binary.LittleEndian.Uint32(r[offValueLen:])) }
-func (r record) version() uint64 {
-	return binary.LittleEndian.Uint64(r[offVersion:])
+
+// field is where an optional field begins that the record has, or would have.
+func (r record) field(bit uint8) int {
+	return fixedHeader + int(optionalLen[r[0]&(bit-1)])
+}
+
+func (r record) valueLen() int {
+	n := int(binary.LittleEndian.Uint16(r[offValueLen:]))
+	if r[0]&hasLong != 0 {
+		n |= int(binary.LittleEndian.Uint16(r[r.field(hasLong):])) << 16
+	}
+	return n
 }
 
 func (r record) tagsLen() int {
 	if r[0]&hasTags == 0 {
 		return 0
 	}
-	return int(binary.LittleEndian.Uint16(r[r.headerLen()-2:]))
+	return int(binary.LittleEndian.Uint16(r[r.field(hasTags):]))
 }
 
 // size is the record's own length, room the length it takes up in its segment.
 func (r record) size() int { return r.headerLen() + r.keyLen() + r.tagsLen() + r.valueLen() }
-func (r record) room() int { return r.size() + int(r[offPad]) }
+
+func (r record) room() int {
+	n := r.size()
+	if r[offMarks]&isPadded != 0 {
+		n += int(r[n])
+	}
+	return n
+}
+
+// pad makes a record whose own bytes end before its room does.
+func (r record) pad(size, room int) {
+	r[offMarks] &^= isPadded
+	if room > size {
+		r[offMarks] |= isPadded
+		r[size] = uint8(room - size)
+	}
+}
 
 func (r record) key() []byte {
 	h := r.headerLen()
@@ -94,27 +124,41 @@ func (r record) key() []byte {
 }
 
 func (r record) hasKey(key []byte) bool {
-	return r.keyLen() == len(key) && bytes.Equal(r.key(), key)
+	if int(r[offKeyLen]) != len(key) {
+		return false
+	}
+	at := fixedHeader
+	if r[0]&hasOptional != 0 {
+		at = r.headerLen()
+	}
+	return string(r[at:at+len(key)]) == string(key)
 }
 
 // expires is when nobody wants the record any more: the earlier of its two
 // times. 0 is never.
-func (r record) expires() int64 {
-	if r[0]&(hasExpires|hasStale) == 0 {
-		return 0
+func (r record) expires() (first int64) {
+	if r[0]&hasExpires != 0 {
+		first = getTime(r[r.field(hasExpires):])
 	}
-	at := fixedHeader
-	if r[0]&hasCAS != 0 {
-		at += 8
-	}
-	first := int64(0)
-	for _, field := range [2]uint8{hasExpires, hasStale} {
-		if r[0]&field != 0 {
-			first = sooner(first, int64(binary.LittleEndian.Uint64(r[at:])))
-			at += 8
-		}
+	if r[0]&hasStale != 0 {
+		first = sooner(first, getTime(r[r.field(hasStale):]))
 	}
 	return first
+}
+
+// getTime reads a time of six bytes, putTime writes one that is not 0: without
+// what is below an expiryStep.
+func getTime(b []byte) int64 {
+	low, high := binary.LittleEndian.Uint16(b), binary.LittleEndian.Uint32(b[2:])
+	return (int64(int32(high))<<16 | int64(low)) << expiryShift
+}
+
+func putTime(b []byte, t int64) {
+	if t >>= expiryShift; t == 0 {
+		t = -1 // 0 is never
+	}
+	binary.LittleEndian.PutUint16(b, uint16(t))
+	binary.LittleEndian.PutUint32(b[2:], uint32(t>>16))
 }
 
 // sooner is the earlier of two times of which 0 is never.
@@ -133,145 +177,133 @@ func (r record) expired(now int64) bool {
 // touch marks the record as read. Writes what changes only: a hot record's
 // line then stays clean for most reads.
 func (r record) touch(now int64) {
-	if r.use() < maxUse {
-		r[offUse]++
+	marks := r[offMarks]
+	if marks&maxUse < maxUse {
+		marks++
 	}
-	if r[0]&isFetched == 0 {
-		r[0] |= isFetched
+	if marks |= isFetched; marks != r[offMarks] {
+		r[offMarks] = marks
 	}
-	if steps := uint32(now >> timeShift); binary.LittleEndian.Uint32(r[offAccessed:]) != steps {
-		binary.LittleEndian.PutUint32(r[offAccessed:], steps)
+	if steps := uint32(now>>timeShift) & stepsMask; r.steps(offAccessed) != steps {
+		r.putSteps(offAccessed, steps)
 	}
 }
 
-func (r record) time(off int) int64 {
-	return int64(int32(binary.LittleEndian.Uint32(r[off:]))) << timeShift
+// Times of three bytes go round in a hundred days. They are taken for the latest
+// that is not after now, but for a little.
+const (
+	stepsMask  = 1<<24 - 1
+	stepsAhead = 1 << 12
+)
+
+func (r record) steps(off int) uint32 {
+	return binary.LittleEndian.Uint32(r[off-1:]) >> 8
 }
 
-// item reads the whole record; Tags and Value alias it.
-func (r record) item() Item {
-	bits := r[0]
-	it := Item{
-		Version:  r.version(),
-		Fetched:  bits&isFetched != 0,
-		Bits:     r[offUse] >> useBits,
-		Stored:   r.time(offStored),
-		Accessed: r.time(offAccessed),
-	}
-	at := fixedHeader
-	tags := 0
-	if bits&hasOptional != 0 {
-		if bits&hasCAS != 0 {
-			it.CAS = binary.LittleEndian.Uint64(r[at:])
-			at += 8
-		}
-		if bits&hasExpires != 0 {
-			it.Expires = int64(binary.LittleEndian.Uint64(r[at:]))
-			at += 8
-		}
-		if bits&hasStale != 0 {
-			it.StaleUntil = int64(binary.LittleEndian.Uint64(r[at:]))
-			at += 8
-		}
-		if bits&hasFlags != 0 {
-			it.Flags = binary.LittleEndian.Uint32(r[at:])
-			at += 4
-		}
-		if bits&hasTags != 0 {
-			tags = int(binary.LittleEndian.Uint16(r[at:]))
-			at += 2
-		}
-	}
-	at += r.keyLen()
-	if tags > 0 {
-		it.Tags = r[at : at+tags : at+tags]
-		at += tags
-	}
-	end := at + r.valueLen()
-	it.Value = r[at:end:end]
-	return it
+func (r record) putSteps(off int, steps uint32) {
+	binary.LittleEndian.PutUint16(r[off:], uint16(steps))
+	r[off+2] = uint8(steps >> 16)
 }
 
-// fieldsOf says which optional fields an item needs.
+func (r record) time(off int, now int64) int64 {
+	latest := now>>timeShift + stepsAhead
+	return (latest - int64(uint32(latest)-r.steps(off))&stepsMask) << timeShift
+}
+
+// fieldsOf says which optional fields an item needs, those for its version apart.
 func fieldsOf(it *Item) uint8 {
-	var bits uint8
+	var fields uint8
 	if it.CAS != 0 {
-		bits |= hasCAS
+		fields |= hasCAS
 	}
 	if it.Expires != 0 {
-		bits |= hasExpires
+		fields |= hasExpires
 	}
 	if it.StaleUntil != 0 {
-		bits |= hasStale
+		fields |= hasStale
 	}
 	if it.Flags != 0 {
-		bits |= hasFlags
+		fields |= hasFlags
 	}
 	if len(it.Tags) != 0 {
-		bits |= hasTags
+		fields |= hasTags
 	}
-	return bits
+	if len(it.Value) >= longFrom {
+		fields |= hasLong
+	}
+	return fields
 }
 
 // sizeOf is the size of the record that write makes.
-func sizeOf(key []byte, it *Item) int {
-	return fixedHeader + int(optionalLen[fieldsOf(it)]) + len(key) + len(it.Tags) + len(it.Value)
+func sizeOf(key []byte, it *Item, fields uint8) int {
+	return fixedHeader + int(optionalLen[fields]) + len(key) + len(it.Tags) + len(it.Value)
 }
 
-// Size is what an item takes, in bytes.
-func Size(key []byte, it *Item) int { return sizeOf(key, it) }
+// Size is what an item takes in a segment, header and all.
+func Size(key []byte, it *Item) int { return sizeOf(key, it, fieldsOf(it)) }
 
 // write fills r, which takes up room bytes (at least sizeOf, at most maxPad
 // more), with a new record.
-func (r record) write(key []byte, it *Item, room int, use uint8) {
-	fields := fieldsOf(it)
-	r[offUse] = use | it.Bits<<useBits
+func (r record) write(key []byte, it *Item, fields, prefix uint8, room int, use uint8) {
+	r[0] = fields
+	r[offMarks] = use
 	r[offKeyLen] = uint8(len(key))
-	binary.LittleEndian.PutUint32(r[offValueLen:], uint32(len(it.Value)))
-	binary.LittleEndian.PutUint32(r[offStored:], uint32(it.Stored>>timeShift))
-	binary.LittleEndian.PutUint32(r[offAccessed:], uint32(it.Accessed>>timeShift))
-	at := r.writeFields(fields, len(it.Tags), it)
+	binary.LittleEndian.PutUint16(r[offValueLen:], uint16(len(it.Value)))
+	if fields&hasLong != 0 {
+		binary.LittleEndian.PutUint16(r[r.field(hasLong):], uint16(len(it.Value)>>16))
+	}
+	if fields&hasTags != 0 {
+		binary.LittleEndian.PutUint16(r[r.field(hasTags):], uint16(len(it.Tags)))
+	}
+	r.putSteps(offStored, uint32(it.Stored>>timeShift))
+	r.putSteps(offAccessed, uint32(it.Accessed>>timeShift))
+	r.writeHeader(it, prefix)
+	at := r.headerLen()
 	at += copy(r[at:], key)
 	at += copy(r[at:], it.Tags)
 	at += copy(r[at:], it.Value)
-	r[offPad] = uint8(room - at)
+	r.pad(at, room)
 }
 
-// writeFields writes what Update may change, with the optional fields named,
-// and returns where the key begins.
-func (r record) writeFields(fields uint8, tags int, it *Item) int {
-	bits := fields
+// writeHeader writes what Update may change, into the fields that r has.
+func (r record) writeHeader(it *Item, prefix uint8) {
+	fields := r[0]
+	marks := r[offMarks]&(maxUse|isPadded) | it.Bits<<itemBits
 	if it.Fetched {
-		bits |= isFetched
+		marks |= isFetched
 	}
-	r[0] = bits
-	r[offUse] = r.use() | it.Bits<<useBits
-	binary.LittleEndian.PutUint64(r[offVersion:], it.Version)
-	at := fixedHeader
+	r[offMarks] = marks
+	r[offPrefix] = prefix
+	binary.LittleEndian.PutUint32(r[offVersion:], uint32(it.Version))
+	if fields&hasOptional == 0 {
+		return
+	}
 	if fields&hasCAS != 0 {
-		binary.LittleEndian.PutUint64(r[at:], it.CAS)
-		at += 8
+		binary.LittleEndian.PutUint64(r[r.field(hasCAS):], it.CAS)
 	}
 	if fields&hasExpires != 0 {
-		binary.LittleEndian.PutUint64(r[at:], uint64(it.Expires))
-		at += 8
+		r.putOptionalTime(hasExpires, it.Expires)
 	}
 	if fields&hasStale != 0 {
-		binary.LittleEndian.PutUint64(r[at:], uint64(it.StaleUntil))
-		at += 8
+		r.putOptionalTime(hasStale, it.StaleUntil)
 	}
 	if fields&hasFlags != 0 {
-		binary.LittleEndian.PutUint32(r[at:], it.Flags)
-		at += 4
+		binary.LittleEndian.PutUint32(r[r.field(hasFlags):], it.Flags)
 	}
-	if fields&hasTags != 0 {
-		binary.LittleEndian.PutUint16(r[at:], uint16(tags))
-		at += 2
+	if fields&hasVersion != 0 {
+		binary.LittleEndian.PutUint32(r[r.field(hasVersion):], uint32(it.Version>>32))
 	}
-	return at
 }
 
-const maxPad = 255
+// putOptionalTime writes a time that may be 0, in which case it was cleared.
+func (r record) putOptionalTime(bit uint8, t int64) {
+	b := r[r.field(bit):]
+	if t == 0 {
+		clear(b[:6])
+		return
+	}
+	putTime(b, t)
+}
 
 // fits says whether a record of size bytes may lie in a room of another one
 // without wasting more than an eighth of it. Small rooms may waste a little
@@ -283,12 +315,19 @@ func fits(size, room int) bool {
 // widen writes r to dst (which may be r itself), where it takes up room bytes,
 // with the optional fields named and the changeable part of it. r has no field
 // that is not named.
-func (r record) widen(dst record, room int, fields uint8, it *Item) {
-	tags := r.tagsLen()
+func (r record) widen(dst record, room int, fields uint8, it *Item, prefix uint8) {
+	tags, length := r.tagsLen(), r.valueLen()
 	body, end := r.headerLen(), r.size()
 	at := fixedHeader + int(optionalLen[fields])
 	at += copy(dst[at:], r[body:end])
-	copy(dst[offUse:fixedHeader], r[offUse:fixedHeader])
-	dst.writeFields(fields, tags, it)
-	dst[offPad] = uint8(room - at)
+	copy(dst[offMarks:fixedHeader], r[offMarks:fixedHeader])
+	dst[0] = fields
+	if fields&hasTags != 0 {
+		binary.LittleEndian.PutUint16(dst[dst.field(hasTags):], uint16(tags))
+	}
+	if fields&hasLong != 0 {
+		binary.LittleEndian.PutUint16(dst[dst.field(hasLong):], uint16(length>>16))
+	}
+	dst.writeHeader(it, prefix)
+	dst.pad(at, room)
 }

@@ -36,7 +36,7 @@ const leastRecords = 3
 func (c *Cache) Resize(bytes int64, within func(partition int, f func(*Partition)) error) error {
 	c.resizing.Lock()
 	defer c.resizing.Unlock()
-	depth, share := c.shareOf(bytes)
+	share := c.shareOf(bytes)
 	if share > c.reserved {
 		return &BudgetError{}
 	}
@@ -49,19 +49,19 @@ func (c *Cache) Resize(bytes int64, within func(partition int, f func(*Partition
 	c.limit.Store(max(before, bytes))
 	for i := range c.partitions {
 		least := 0
-		err := within(i, func(p *Partition) { least = p.aim(share, depth) })
+		err := within(i, func(p *Partition) { least = p.aim(share) })
 		if err == nil && least > share {
 			err = &BudgetError{Least: c.budgetFor(least)}
 		}
 		if err != nil {
 			for j := range i {
-				_ = within(j, func(p *Partition) { p.aim(c.share, depth) }) // it has that much
+				_ = within(j, func(p *Partition) { p.aim(c.share) }) // it has that much
 			}
 			c.limit.Store(before)
 			return err
 		}
 	}
-	c.share, c.layout.maxDepth = share, depth
+	c.share = share
 	for i := range c.partitions {
 		if err := c.shrink(i, within); err != nil {
 			return err
@@ -74,63 +74,56 @@ func (c *Cache) Resize(bytes int64, within func(partition int, f func(*Partition
 // shrink has a partition give back what is beyond its share.
 func (c *Cache) shrink(i int, within func(int, func(*Partition)) error) error {
 	for {
-		gone := -1
-		if err := within(i, func(p *Partition) { gone = p.giveBack() }); err != nil {
+		more := false
+		var failed error
+		if err := within(i, func(p *Partition) { more, failed = p.giveBack() }); err != nil {
 			return err
 		}
-		if gone < 0 {
-			return nil
+		if failed != nil {
+			return fmt.Errorf("give memory back: %w", failed)
 		}
-		// Nobody touches it now: only another Resize would open it again.
-		size := c.layout.segment
-		first := (i*c.reserved + gone) * size
-		if err := giveBackMemory(c.mem[first : first+size]); err != nil {
-			return fmt.Errorf("give memory back: %w", err)
+		if !more {
+			return nil
 		}
 	}
 }
 
-// shareOf is a partition's part of a budget: how deep its index may get, which
-// never is less than it was, and how many segments it may have. What is known of
-// each segment that it ever had counts.
-func (c *Cache) shareOf(bytes int64) (depth uint8, segments int) {
+// shareOf is a partition's part of a budget: how many segments it may have. What
+// is known of each segment that it ever had counts.
+func (c *Cache) shareOf(bytes int64) int {
 	each := bytes / int64(len(c.partitions))
-	depth = max(c.layout.maxDepth, maxDepthFor(each))
-	usable := each - 4<<depth
 	size, known := int64(c.layout.segment), int64(c.committed)
-	if n := usable / (size + perSegmentBytes); n >= known {
-		return depth, int(n)
+	if n := each / (size + perSegmentBytes); n >= known {
+		return int(n)
 	}
-	return depth, int(max(0, usable-known*perSegmentBytes) / size)
+	return int(max(0, each-known*perSegmentBytes) / size)
 }
 
 // budgetFor is the least budget in which partitions have so many segments.
 func (c *Cache) budgetFor(segments int) int64 {
 	each := int64(segments)*int64(c.layout.segment) + int64(c.committed)*perSegmentBytes
-	return (each + 4<<c.layout.maxDepth) * int64(len(c.partitions))
+	return each * int64(len(c.partitions))
 }
 
 // aim makes a number of segments the partition's share, unless it needs more at
 // the least; it returns the least number. Nothing is evicted yet, but the index
 // takes no segment more than its part of the new share.
-func (p *Partition) aim(segments int, depth uint8) (least int) {
+func (p *Partition) aim(segments int) (least int) {
 	least = p.seg.ofIndex + leastRecords
 	if segments < least {
 		return least
 	}
 	p.seg.setLimit(segments)
-	p.index.maxDepth = max(p.index.maxDepth, depth)
 	p.publish()
 	return least
 }
 
-// giveBack empties a segment beyond the share and returns it, or -1 when there
-// is none.
-func (p *Partition) giveBack() int {
-	if p.seg.opened() <= p.seg.limit {
-		return -1
+// giveBack gives a segment beyond the share back, and says whether there was one.
+func (p *Partition) giveBack() (bool, error) {
+	if p.seg.opened() <= p.seg.recordLimit() {
+		return false, nil
 	}
-	i := p.emptySegment(given)
+	err := p.closeSegment()
 	p.publish()
-	return i
+	return true, err
 }

@@ -126,11 +126,11 @@ func TestReserveIsAWish(t *testing.T) {
 func TestResizeIsRefusedBeforeAnythingIsEvicted(t *testing.T) {
 	c := growing(t, 16*mib, 0, 64*kib)
 	require.Greater(t, c.Partitions(), 1)
+	putMany(t, c, "a", 40_000, 300)
 	last := c.Partition(c.Partitions() - 1)
 	for i := 0; last.seg.ofIndex < 4; i++ {
 		put(t, last, fmt.Sprint(i), Item{})
 	}
-	putMany(t, c, "a", 40_000, 300)
 	before := c.Stats()
 	share := c.Partition(0).seg.limit
 	size := int64(c.layout.segment) * int64(c.Partitions())

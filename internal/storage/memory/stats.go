@@ -34,7 +34,7 @@ type evicted struct {
 func (p *Partition) countEviction(r record) {
 	p.evictions++
 	e := &p.evicted
-	if r[0]&isFetched == 0 {
+	if r[offMarks]&isFetched == 0 {
 		e.unfetched++
 	}
 	if r.use() > 0 {
@@ -43,7 +43,7 @@ func (p *Partition) countEviction(r record) {
 	if r.expires() != 0 {
 		e.expiring++
 	}
-	e.at, e.idle = p.now, max(0, p.now-r.time(offAccessed))
+	e.at, e.idle = p.now, max(0, p.now-r.time(offAccessed, p.now))
 }
 
 // published is what a partition shows to Stats. Only the holder of the
@@ -93,17 +93,15 @@ func (p *Partition) publish() {
 	o := p.out
 	setInt(&o.items, p.items)
 	setInt(&o.bytes, p.live)
-	directory := p.index.directoryBytes()
-	setInt(&o.used, p.seg.opened()*p.seg.size+len(p.seg.all)*perSegmentBytes+directory)
-	setInt(&o.index, p.seg.ofIndex*p.seg.size+directory)
+	index := p.index.bytes() + p.ghosts.bytes
+	setInt(&o.used, p.seg.opened()*p.seg.size+len(p.seg.all)*perSegmentBytes+index)
+	setInt(&o.index, index)
 	setUint(&o.stored, p.stored)
 	setUint(&o.expired, p.expired)
-	if o.cleaned.Load() != p.cleaned {
-		o.cleaned.Store(p.cleaned)
-		setUint(&o.moved, p.moved)
-		setUint(&o.reclaimed, p.reclaimed)
-		setUint(&o.expiredUnfetched, p.expiredUnfetched)
-	}
+	setUint(&o.cleaned, p.cleaned)
+	setUint(&o.moved, p.moved)
+	setUint(&o.reclaimed, p.reclaimed)
+	setUint(&o.expiredUnfetched, p.expiredUnfetched)
 	if o.evictions.Load() != p.evictions {
 		e := &p.evicted
 		o.evicted.unfetched.Store(e.unfetched)

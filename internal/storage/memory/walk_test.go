@@ -21,7 +21,7 @@ func walk(t testing.TB, p *Partition, now int64, between func(step int)) (seen m
 			seen[string(key)]++
 			inStep++
 		})
-		require.LessOrEqual(t, inStep, pageFull)
+		require.LessOrEqual(t, inStep, slotsPerStep+maxAlike)
 		between(steps)
 		steps++
 	}
@@ -32,19 +32,19 @@ func TestWalkOfAnEmptyPartition(t *testing.T) {
 	_, p := onePartition(t)
 	seen, steps := walk(t, p, 1, func(int) {})
 	require.Empty(t, seen)
-	require.Equal(t, stepsPerPage, steps)
+	require.Less(t, steps, p.index.high/slotsPerStep+2)
 }
 
 func TestWalkLeavesOutWhatExpiredAndMarksNothing(t *testing.T) {
 	_, p := onePartition(t)
-	put(t, p, "stays", Item{Value: value(3, 'v'), Expires: 11})
-	put(t, p, "gone", Item{Expires: 10})
-	seen, _ := walk(t, p, 10, func(int) {})
+	put(t, p, "stays", Item{Value: value(3, 'v'), Expires: 11 * ExpiryStep})
+	put(t, p, "gone", Item{Expires: 10 * ExpiryStep})
+	seen, _ := walk(t, p, 10*ExpiryStep, func(int) {})
 	require.Equal(t, map[string]int{"stays": 1}, seen)
-	it, ok := peek(p, "stays", 10)
+	it, ok := peek(p, "stays", 10*ExpiryStep)
 	require.True(t, ok)
 	require.False(t, it.Fetched)
-	_, found, expired := p.Look(p.hashOf([]byte("gone")), []byte("gone"), 10)
+	_, found, expired := p.Look(p.hashOf([]byte("gone")), []byte("gone"), 10*ExpiryStep)
 	require.True(t, found && expired, "nor is what expired taken away")
 }
 
@@ -54,7 +54,7 @@ func TestWalkAmongChanges(t *testing.T) {
 	tests := map[string]struct {
 		hash                  func([]byte) uint64
 		kept, others, between int
-		splits                bool
+		grows                 bool
 	}{
 		"spread":     {shard.Hash, 3000, 20_000, 300, true},
 		"few hashes": {func(k []byte) uint64 { return shard.Hash(k) % 7 << 61 }, 300, 100, 30, false},
@@ -72,7 +72,7 @@ func TestWalkAmongChanges(t *testing.T) {
 			for i := range tt.kept {
 				put(t, p, stays(i), Item{Version: 1, Value: value(20, 's')})
 			}
-			pages := p.index.nextPage
+			slots := p.index.high
 			seen, _ := walk(t, p, 1, func(int) {
 				for range tt.between {
 					stayer, other := stays(r.IntN(tt.kept)), fmt.Sprintf("other%d", r.IntN(tt.others))
@@ -89,7 +89,7 @@ func TestWalkAmongChanges(t *testing.T) {
 				}
 			})
 			require.Zero(t, p.evictions, "this is of keys that stay")
-			require.Equal(t, tt.splits, p.index.nextPage > pages, "pages split during the walk")
+			require.Equal(t, tt.grows, p.index.high > slots, "the index grew during the walk")
 			for i := range tt.kept {
 				require.Equal(t, 1, seen[stays(i)], stays(i))
 			}
@@ -105,7 +105,7 @@ func TestOnEvictShowsWhatGoesForRoom(t *testing.T) {
 	evicted := map[string]int64{}
 	fill := func(from, to int) {
 		for i := from; i < to; i++ {
-			put(t, p, fmt.Sprintf("k%d", i), Item{Stored: 1, Expires: int64(1000 + i), Value: value(1000, 'v')})
+			put(t, p, fmt.Sprintf("k%d", i), Item{Stored: 1, Expires: int64(1000+i) * ExpiryStep, Value: value(1000, 'v')})
 		}
 	}
 	fill(0, 2000)
@@ -120,7 +120,7 @@ func TestOnEvictShowsWhatGoesForRoom(t *testing.T) {
 	for i := range 4000 {
 		key := fmt.Sprintf("k%d", i)
 		if expires, gone := evicted[key]; gone {
-			require.EqualValues(t, 1000+i, expires)
+			require.EqualValues(t, (1000+i)*ExpiryStep, expires)
 			_, there := peek(p, key, 2)
 			require.False(t, there, key)
 		}
@@ -137,7 +137,7 @@ func TestOnEvictShowsWhatGoesFromAFullPage(t *testing.T) {
 	p.hashOf = func([]byte) uint64 { return 1 << 40 }
 	var evicted []string
 	c.OnEvict(func(key []byte, _ Item) { evicted = append(evicted, string(key)) })
-	for i := range pageFull + 1 {
+	for i := range maxAlike + 1 {
 		put(t, p, fmt.Sprintf("k%d", i), Item{})
 	}
 	require.Equal(t, []string{"k0"}, evicted)
