@@ -134,9 +134,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaseShare := cfg.Memory / leaseShareOf
 	cache, err := memory.New(memory.Options{
-		Bytes:         cfg.Memory - leaseShare,
+		Bytes:         cfg.Memory - notForValues(cfg.Memory),
 		Reserve:       reserveTimes * cfg.Memory,
 		MaxItem:       cfg.MaxItem,
 		MaxPartitions: int(cfg.Keeper.Shards()), // a shard is in one of them
@@ -171,7 +170,7 @@ func New(cfg Config) (*Server, error) {
 	s.owner = owner.New(owner.Options{
 		Keeper: cfg.Keeper,
 		Cache:  cache,
-		Limits: leaseLimits(leaseShare, cfg.Keeper.Shards()),
+		Limits: leaseLimits(cfg.Memory/leaseShareOf, cfg.Keeper.Shards()),
 		Clock:  s.clock.now,
 	})
 	if cfg.Loops > 0 {
@@ -205,8 +204,20 @@ func (s *Server) warnOfDoubt() {
 }
 
 // leaseShareOf is the part of the memory that lease state may take: a
-// sixteenth. It is not reserved in the store, so it is taken off its budget.
+// sixteenth.
 const leaseShareOf = 16
+
+// processTakes is what the system counts for a server that holds nothing and has a
+// few connections: half of it is the program itself.
+const processTakes = 16 << 20
+
+// notForValues is the part of the memory that the store does not get, so that all
+// of the process keeps to it: for lease state, and for the process itself. These
+// two are not added up, as lease state rarely takes what it may. Of little memory
+// it is a quarter at most, or nothing would be left.
+func notForValues(memory int64) int64 {
+	return max(memory/leaseShareOf, min(processTakes, memory/4))
+}
 
 // leaseLimits divides the memory for lease state among the shards. Of a shard's
 // part three eighths are for leases and as much for tags, an eighth each for
