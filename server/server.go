@@ -31,7 +31,7 @@ type Config struct {
 	MoreListen   []string      // more such addresses
 	UnixSocket   string        // path of a socket for clients, too; none if it is empty
 	UnixMode     fs.FileMode   // permissions of the socket [0700]
-	Memory       int64         // bytes for values, index and lease state [1 GiB]
+	Memory       int64         // bytes for values, index, lease state and the process [1 GiB]
 	MaxItem      int           // largest value in bytes [1 MiB]
 	MaxConns     int           // client connections at most [1024]
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
@@ -212,11 +212,12 @@ const leaseShareOf = 16
 const processTakes = 16 << 20
 
 // notForValues is the part of the memory that the store does not get, so that all
-// of the process keeps to it: for lease state, and for the process itself. These
-// two are not added up, as lease state rarely takes what it may. Of little memory
-// it is a quarter at most, or nothing would be left.
+// of the process keeps to it: half of what lease state may take, as it rarely does,
+// or the process itself if that is more. So what is taken is within a twentieth of
+// the memory whether there is lease state or not. Of little memory it is a quarter
+// at most, or nothing would be left.
 func notForValues(memory int64) int64 {
-	return max(memory/leaseShareOf, min(processTakes, memory/4))
+	return max(memory/leaseShareOf/2, min(processTakes, memory/4))
 }
 
 // leaseLimits divides the memory for lease state among the shards. Of a shard's
