@@ -126,9 +126,13 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 			return used, state
 		}
 	}
+	ahead := used
 	for s.before = 0; ; s.before++ {
 		if s.before >= s.srv.cfg.Turn && used < len(buf) {
 			return used, feedTurn
+		}
+		if used >= ahead {
+			ahead = used + s.prefetch(buf[used:])
 		}
 		n, status := s.parser.Next(buf[used:])
 		req := s.parser.Request()
@@ -164,6 +168,17 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 			return used, feedFull
 		}
 	}
+}
+
+// prefetch has memory bring what the next requests in buf will look up, if there
+// are several, and returns how far it looked: everything is looked at once.
+func (s *session) prefetch(buf []byte) int {
+	var list [owner.PrefetchKeys][]byte
+	used, keys := protocol.Ahead(buf, list[:0])
+	if len(keys) > 1 {
+		s.owner.Prefetch(keys)
+	}
+	return max(used, 1)
 }
 
 // refuse notes that the connection is closed for what its peer speaks.
