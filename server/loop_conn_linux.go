@@ -103,6 +103,12 @@ func (c *loopConn) begin() {
 	}
 }
 
+// sends reports whether an event says that there is something to be read, and it is
+// wanted now.
+func (c *loopConn) sends(events uint32) bool {
+	return events&unix.EPOLLIN != 0 && c.armed&unix.EPOLLIN != 0 && !c.more && !c.closed
+}
+
 func (c *loopConn) event(events uint32) {
 	if events&unix.EPOLLOUT != 0 {
 		c.writable()
@@ -110,34 +116,37 @@ func (c *loopConn) event(events uint32) {
 	switch {
 	case c.closed:
 	case events&unix.EPOLLIN != 0 && c.armed&unix.EPOLLIN != 0:
-		if !c.more {
-			c.readable()
-		}
+		// It is read when what was read before is done.
 	case events&(unix.EPOLLHUP|unix.EPOLLERR) != 0:
 		// Nothing is to be read at present, and nothing can be written any more.
 		c.broken(os.NewSyscallError("epoll", unix.ECONNRESET))
 	}
 }
 
-func (c *loopConn) readable() {
-	buf, have := c.loop.in, 0
+// receive reads n bytes into room, or behind what was kept of an unfinished request,
+// and returns all there is, at the beginning of buf. There may be nothing.
+func (c *loopConn) receive(room []byte) (n int, data, buf []byte) {
+	buf, have := room, 0
 	if len(c.rest) > 0 {
 		buf, have = c.in, len(c.rest)
 	}
 	n, errno := rawRead(c.fd, buf[have:])
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
-		return
+		return 0, nil, nil
 	case errno != 0:
 		c.log(os.NewSyscallError("read", errno))
 		c.end()
-		return
+		return 0, nil, nil
 	case n == 0:
 		c.end()
-		return
+		return 0, nil, nil
 	}
 	c.srv.stats.bytesRead.Add(uint64(n))
-	c.feed(buf[:have+n], buf)
+	if have > 0 {
+		return 0, buf[:have+n], buf
+	}
+	return n, buf[:n], buf[:n]
 }
 
 // resume goes on with requests that have arrived, after replies to those before
@@ -154,8 +163,9 @@ func (c *loopConn) resume() {
 func (c *loopConn) feed(data, buf []byte) {
 	used := 0
 	c.more = false
+	l := c.loop
 	for round := 1; ; round++ {
-		c.session.out = c.loop.out[:0]
+		c.session.out = l.out[len(l.out):]
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
 		at := c.srv.clock.read()
@@ -166,11 +176,14 @@ func (c *loopConn) feed(data, buf []byte) {
 		used += n
 		c.rest = data[used:]
 		out := c.session.taken()
-		c.flush(out)
-		if c.loop.out = nil; reused(out) {
-			c.loop.out = out[:0]
-		}
 		c.session.out = nil
+		if c.postpone(out, state) {
+			break
+		}
+		c.flush(out)
+		if len(l.leaving) == 0 && cap(out) > cap(l.out) && reused(out) {
+			l.out = out[:0] // the next large one finds the room
+		}
 		if c.closed {
 			return
 		}
@@ -191,13 +204,14 @@ func (c *loopConn) feed(data, buf []byte) {
 			c.more = true
 			if len(c.unsent) == 0 {
 				c.srv.stats.yields.Add(1)
-				c.loop.again = append(c.loop.again, c)
+				l.again = append(l.again, c)
 			}
 			break
 		}
 	}
 	if !c.keep(buf) {
 		c.crowded("arriving", len(c.rest))
+		l.deliver()
 		c.flush([]byte(noRoom))
 		c.end()
 		return

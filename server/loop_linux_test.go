@@ -38,6 +38,14 @@ func inHand(t *testing.T, s *Server) (*loopConn, *peer) {
 	return c, &peer{t: t, nc: nc, r: bufio.NewReader(nc)}
 }
 
+// sent are the events that say that the peer of each has sent something.
+func sent(conns ...*loopConn) (events []unix.EpollEvent) {
+	for _, c := range conns {
+		events = append(events, unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.fd)})
+	}
+	return events
+}
+
 // storeBig stores a value that is more than the socket of a connection takes.
 func storeBig(t *testing.T, s *Server, key string) (size int) {
 	t.Helper()
@@ -55,7 +63,7 @@ func TestClosedConnectionHasNoDeadline(t *testing.T) {
 	storeBig(t, s, "big")
 	c, p := inHand(t, s)
 	p.send("get big\nget big\nquit\n")
-	c.readable()
+	c.loop.serve(sent(c))
 	require.Equal(t, 1, c.loop.timed)
 	go func() { _, _ = io.Copy(io.Discard, p.nc) }()
 	for !c.closed {
@@ -73,7 +81,7 @@ func TestCutOffFillEndsItsLeaseWhenAWriteFails(t *testing.T) {
 	c, p := inHand(t, s)
 	p.send("mn\nls k 100 L" + token + "\nabc")
 	require.NoError(t, p.nc.Close())
-	c.readable()
+	c.loop.serve(sent(c))
 	require.True(t, c.closed)
 	holder.send("lg k\n")
 	require.Contains(t, holder.line(), "LE L")
@@ -129,7 +137,7 @@ func TestFillsDoNotProlongAStall(t *testing.T) {
 	first, second := c.queue.reserve(nil, nil), c.queue.reserve(nil, nil)
 	c.waits = true
 	p.send("get big\n")
-	c.readable()
+	c.loop.serve(sent(c))
 	first.fill(make([]byte, 900<<10))
 	c.wasPosted()
 	require.NotEmpty(t, c.unsent)

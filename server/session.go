@@ -52,6 +52,8 @@ const (
 const (
 	// fullBatch is how many bytes of replies are composed before they are written.
 	fullBatch = 256 << 10
+	// prefetchBytes is how far requests are looked at before they are parsed.
+	prefetchBytes = 4 << 10
 	// fullPlaces is how many places are reserved before they are counted.
 	fullPlaces = 256
 	// maxHeld is how many bytes of replies are kept for a peer that does not read
@@ -172,13 +174,23 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 
 // prefetch has memory bring what the next requests in buf will look up, if there
 // are several, and returns how far it looked: everything is looked at once.
-func (s *session) prefetch(buf []byte) int {
+func (s *session) prefetch(buf []byte) (looked int) {
 	var list [owner.PrefetchKeys][]byte
-	used, keys := protocol.Ahead(buf, list[:0])
+	keys := list[:0]
+	for buf = buf[:min(len(buf), prefetchBytes)]; len(keys) < len(list); {
+		key, n := protocol.GuessKey(buf[looked:])
+		if n == 0 {
+			break
+		}
+		looked += n
+		if len(key) > 0 {
+			keys = append(keys, key)
+		}
+	}
 	if len(keys) > 1 {
 		s.owner.Prefetch(keys)
 	}
-	return max(used, 1)
+	return max(looked, 1)
 }
 
 // refuse notes that the connection is closed for what its peer speaks.
