@@ -130,12 +130,12 @@ func (c *loopConn) receive(room []byte) (n int, data, buf []byte) {
 	if len(c.rest) > 0 {
 		buf, have = c.in, len(c.rest)
 	}
-	n, errno := rawRead(c.fd, buf[have:])
+	n, errno := rawReceive(c.fd, buf[have:])
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return 0, nil, nil
 	case errno != 0:
-		c.log(os.NewSyscallError("read", errno))
+		c.log(os.NewSyscallError("recv", errno))
 		c.end()
 		return 0, nil, nil
 	case n == 0:

@@ -18,6 +18,14 @@ import (
 // would, when it wants.
 func inHand(t *testing.T, s *Server) (*loopConn, *peer) {
 	t.Helper()
+	l, err := newLoop(s)
+	require.NoError(t, err)
+	t.Cleanup(l.close)
+	return inHandOn(t, s, l)
+}
+
+func inHandOn(t *testing.T, s *Server, l *loop) (*loopConn, *peer) {
+	t.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
 	require.NoError(t, unix.SetNonblock(pair[0], true))
@@ -27,9 +35,6 @@ func inHand(t *testing.T, s *Server) (*loopConn, *peer) {
 	require.NoError(t, f.Close())
 	t.Cleanup(func() { _ = nc.Close() })
 
-	l, err := newLoop(s)
-	require.NoError(t, err)
-	t.Cleanup(l.close)
 	c := newLoopConn(s, l, pair[0], nc.RemoteAddr(), nc.LocalAddr())
 	require.True(t, s.admit(c))
 	l.open.Add(1)
