@@ -19,11 +19,12 @@ type loop struct {
 	wakeup int // an eventfd, for posts to a loop that sleeps
 	tick   time.Duration
 
-	conns  []*loopConn // by descriptor
-	timed  int         // connections with a deadline
-	ticked int64       // when deadlines were last looked at
-	again  []*loopConn // had their turn, and have requests left
-	events []unix.EpollEvent
+	conns   []*loopConn // by descriptor
+	timed   int         // connections with a deadline
+	ticked  int64       // when deadlines were last looked at
+	yielded int64       // when Go's scheduler last saw it
+	again   []*loopConn // had their turn, and have requests left
+	events  []unix.EpollEvent
 
 	// The batch, of whichever connections.
 	in        []byte
@@ -92,7 +93,9 @@ func (l *loop) run() {
 			return
 		}
 		l.goOn()
-		l.deadlines()
+		now := l.srv.clock.now()
+		l.deadlines(now)
+		l.yield(now)
 	}
 }
 
@@ -212,11 +215,10 @@ func (l *loop) ticks() bool {
 }
 
 // deadlines closes who stalls or is idle.
-func (l *loop) deadlines() {
+func (l *loop) deadlines(now int64) {
 	if !l.ticks() {
 		return
 	}
-	now := l.srv.clock.now()
 	if now-l.ticked < int64(l.tick) {
 		return
 	}
@@ -232,6 +234,19 @@ func (l *loop) deadlines() {
 		case idle > 0 && now-c.last >= idle:
 			c.idle(now)
 		}
+	}
+}
+
+// yieldEvery is how long Go's scheduler does not see a loop at most.
+const yieldEvery = int64(2 * time.Millisecond)
+
+// yield goes through Go's scheduler once in a while. What never does runs for too
+// long, for Go's monitor: after 10 ms it takes away the right to run Go code at
+// every sleep, and wakes up thousands of times a second to see whether it can.
+func (l *loop) yield(now int64) {
+	if now-l.yielded >= yieldEvery {
+		l.yielded = now
+		runtime.Gosched()
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -401,3 +402,11 @@ func (s *Server) leaseOnly(key []byte) bool {
 // versionLine begins with the version of memcached whose commands are spoken:
 // clients read three numbers from it.
 func (s *Server) versionLine() string { return "1.6.45 leasecache " + s.cfg.Version }
+
+// threads is how many threads serve clients, as memcached counts them.
+func (s *Server) threads() int {
+	if s.cfg.Loops > 0 {
+		return s.cfg.Loops
+	}
+	return runtime.GOMAXPROCS(0)
+}

@@ -63,9 +63,10 @@ func (c *Command) serve(ctx context.Context) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	if c.Config.Threads > 0 {
-		runtime.GOMAXPROCS(c.Config.Threads) // the whole process's, so it is not Run's to set
+	if c.Config.Threads == 0 {
+		c.Config.Threads = runtime.GOMAXPROCS(0)
 	}
+	runtime.GOMAXPROCS(c.Config.processors()) // the whole process's, so it is not Run's to set
 	err := c.Run(ctx)
 	if closed := c.Close(); err == nil {
 		err = closed

@@ -71,7 +71,17 @@ func (c *Config) loops() int {
 	if c.IO == "goroutines" || c.IO == "auto" && runtime.GOOS != "linux" {
 		return 0
 	}
-	return runtime.GOMAXPROCS(0) // what --threads set, or all cores
+	return c.Threads
+}
+
+// processors is how many threads Go may use at a time. One more than the loops: Go's
+// monitor takes a loop for stuck whenever it sleeps, and comes by every few
+// microseconds, unless there is one to spare for the rest of the program.
+func (c *Config) processors() int {
+	if n := c.loops(); n > 0 {
+		return n + 1
+	}
+	return c.Threads
 }
 
 // Serve returns when one of the two fails, or when both were stopped.
