@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -123,30 +124,31 @@ func (c *loopConn) event(events uint32) {
 	}
 }
 
-// receive reads n bytes into room, or behind what was kept of an unfinished request,
-// and returns all there is, at the beginning of buf. There may be nothing.
-func (c *loopConn) receive(room []byte) (n int, data, buf []byte) {
-	buf, have := room, 0
+// place is where to read to: room, or behind what is kept of an unfinished request,
+// which are the first have bytes of buf.
+func (c *loopConn) place(room []byte) (buf []byte, have int) {
 	if len(c.rest) > 0 {
-		buf, have = c.in, len(c.rest)
+		return c.in, len(c.rest)
 	}
-	n, errno := rawReceive(c.fd, buf[have:])
+	return room, 0
+}
+
+// received takes note of what came of reading behind the first have bytes of buf, and
+// returns all that is to be executed, or nil.
+func (c *loopConn) received(buf []byte, have, n int, errno syscall.Errno) (data []byte) {
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
-		return 0, nil, nil
+		return nil
 	case errno != 0:
 		c.log(os.NewSyscallError("recv", errno))
 		c.end()
-		return 0, nil, nil
+		return nil
 	case n == 0:
 		c.end()
-		return 0, nil, nil
+		return nil
 	}
 	c.srv.stats.bytesRead.Add(uint64(n))
-	if have > 0 {
-		return 0, buf[:have+n], buf
-	}
-	return n, buf[:n], buf[:n]
+	return buf[:have+n]
 }
 
 // resume goes on with requests that have arrived, after replies to those before
@@ -328,17 +330,22 @@ func (c *loopConn) send(b []byte, may bool) {
 	if c.closed {
 		return
 	}
+	var n int
+	var errno syscall.Errno
 	if len(c.unsent) == 0 {
-		n, errno := rawWrite(c.fd, b)
-		switch {
-		case errno == 0:
-			c.srv.stats.bytesWritten.Add(uint64(n))
-			b = b[n:]
-		case errno != unix.EAGAIN && errno != unix.EINTR:
-			c.broken(os.NewSyscallError("write", errno))
-			return
-		}
+		n, errno = rawWrite(c.fd, b)
 	}
+	c.took(b, n, errno, may)
+}
+
+// took takes note of what came of writing b, and keeps what the socket did not take.
+func (c *loopConn) took(b []byte, n int, errno syscall.Errno, may bool) {
+	if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
+		c.broken(os.NewSyscallError("write", errno))
+		return
+	}
+	c.srv.stats.bytesWritten.Add(uint64(n))
+	b = b[n:]
 	if len(b) == 0 {
 		return
 	}

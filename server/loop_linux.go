@@ -2,12 +2,15 @@ package server
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/leasecache/leasecache/internal/uring"
 )
 
 // loop is a thread that serves many connections: it waits for whichever can be
@@ -27,6 +30,7 @@ type loop struct {
 	events  []unix.EpollEvent
 
 	// The batch, of whichever connections.
+	ring      *uring.Ring // nil where there is none
 	in        []byte
 	arrived   []arrival
 	out       []byte // replies
@@ -55,7 +59,7 @@ func newLoop(srv *Server) (*loop, error) {
 	l := &loop{
 		srv: srv, epoll: -1, wakeup: -1,
 		events: make([]unix.EpollEvent, loopEvents),
-		in:     make([]byte, 2*loopInput), out: make([]byte, 0, 2*batchBytes),
+		in:     make([]byte, 4*loopInput), out: make([]byte, 0, 2*batchBytes),
 		// Stalls are noticed a quarter late at most.
 		tick: min(time.Second, max(10*time.Millisecond, shortest/4)),
 	}
@@ -87,6 +91,10 @@ func (l *loop) close() {
 func (l *loop) run() {
 	runtime.LockOSThread() // else each system call could move it to another thread
 	defer runtime.UnlockOSThread()
+	if os.Getenv("NORING") == "" {
+		l.useRing()
+		defer l.leaveRing()
+	}
 	for {
 		l.serve(l.events[:l.wait()])
 		if l.takePosted() && l.open.Load() == 0 {
