@@ -44,7 +44,8 @@ type Config struct {
 	Loops         int  // event loops for the connections; 0 gives each a goroutine
 	AllowShutdown bool // clients may end the server: see ShutdownAsked
 
-	Version string // of this program
+	Version string    // of this program
+	Trace   io.Writer // shown what connections and commands do, line by line; nil for nobody
 	Keeper  *single.Keeper
 	Logger  *slog.Logger // [slog.Default()]
 
@@ -97,7 +98,8 @@ type Server struct {
 	users     *users // nil if everybody may come in
 	logs      [logKinds]logLimit
 	watchers  *watchers
-	numbers   atomic.Int64 // of connections
+	traced    <-chan struct{} // closed when Config.Trace has had its last line
+	numbers   atomic.Int64    // of connections
 
 	memory    atomic.Int64 // Config.Memory, or what cache_memlimit made of it
 	statsBase atomic.Pointer[tally]
@@ -162,6 +164,7 @@ func New(cfg Config) (*Server, error) {
 		shutdown:  make(chan struct{}),
 	}
 	s.watchers = newWatchers(s.budget, s.watchChanged)
+	s.traced = s.trace(cfg.Trace)
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
 	}
@@ -377,6 +380,10 @@ func (s *Server) Stop(ctx context.Context) error {
 		<-done
 	}
 	s.working.Wait() // only connections begin such work
+	select {
+	case <-s.traced:
+	case <-time.After(lastLines): // whoever reads it does not
+	}
 	if s.transport != nil {
 		s.transport.stop()
 	}

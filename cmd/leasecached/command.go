@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -167,12 +168,18 @@ func (c *Command) Ready() <-chan struct{} { return c.ready }
 // there is no port.
 func (c *Command) Addr() string { return c.node.Addr() }
 
-// listening is the address of the port with the number that it was given.
+// listening is the addresses of all ports with the numbers that they were given.
 func (c *Command) listening() string {
-	if c.Config.Listen == server.NoPort {
+	var all []string
+	for _, a := range c.node.Addrs() {
+		if a.Network() != "unix" {
+			all = append(all, a.String())
+		}
+	}
+	if len(all) == 0 {
 		return server.NoPort
 	}
-	return c.node.Addr()
+	return strings.Join(all, ",")
 }
 
 // AdminAddr is where the admin HTTP server listens, host:port.
