@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/leasecache/leasecache/internal/build"
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/shard/single"
 )
@@ -87,7 +88,7 @@ func (c *Command) ParseFlags(args []string) error {
 		return err
 	}
 	if cfg.Version {
-		fmt.Fprintf(c.stdout, "leasecached %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		fmt.Fprint(c.stdout, build.Line("leasecached"))
 		return errAnswered
 	}
 	c.unknown = unknown
@@ -136,7 +137,7 @@ func (c *Command) Run(ctx context.Context) (err error) {
 	c.served = make(chan error, 1)
 	go func() { c.served <- c.node.Serve() }()
 	c.log.Info("serving", "listen", c.listening(), "admin", c.node.AdminAddr(), "unix", c.Config.UnixSocket,
-		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", version())
+		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", build.Version())
 	close(c.ready)
 
 	for {

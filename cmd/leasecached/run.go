@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"github.com/leasecache/leasecache/internal/build"
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/server/admin"
 	"github.com/leasecache/leasecache/shard/single"
@@ -51,7 +52,7 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		AllowShutdown: cfg.AllowShutdown,
 		Denied:        cfg.Denied,
 		Loops:         cfg.loops(),
-		Version:       version(),
+		Version:       build.Version(),
 		Trace:         cfg.trace,
 		Keeper:        k,
 		Logger:        log,
