@@ -19,16 +19,19 @@ type session struct {
 	closed func(protocol.CloseReason)
 	login  *protocol.Login // until the peer is known; nil then, or if everybody may come in
 
+	failures int // to log in
+
 	out    []byte  // replies of this batch that nothing has to wait for
 	at     reading // of this batch
 	reader reader  // takes the answers of reads
 	meta   metaViewer
 	editor editor
 	tags   []byte // scratch
-	resume bool   // the last request is a get whose keys from next on are to be answered still, a dump, or stats sizes
+	resume bool   // the last request is a get whose keys from next on are to be answered still, a dump, stats sizes or a cachedump
 	next   int
 	dump   dump
 	sizing sizing
+	list   listing
 	placed int  // replies of this batch that have to wait
 	over   bool // the peer asked for the end of the server
 	before int  // requests of this batch before the one that is executed
@@ -189,6 +192,8 @@ func (s *session) again() bool {
 		return s.dumpOn(s.parser.Request())
 	case s.sizing.counts != nil:
 		return s.sizesOn(s.parser.Request())
+	case s.list.running:
+		return s.cachedumpOn(s.parser.Request())
 	}
 	return s.get()
 }
