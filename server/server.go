@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/leasecache/leasecache/internal/storage/memory"
-	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/server/owner"
 	"github.com/leasecache/leasecache/shard/single"
@@ -137,6 +136,10 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	leaseShare := cfg.Memory / leaseShareOf
+	limits, err := leaseLimits(cfg.Memory, cfg.Keeper.Shards())
+	if err != nil {
+		return nil, err
+	}
 	cache, err := memory.New(memory.Options{
 		Bytes:         cfg.Memory - leaseShare,
 		Reserve:       reserveTimes * cfg.Memory,
@@ -175,7 +178,7 @@ func New(cfg Config) (*Server, error) {
 	s.owner = owner.New(owner.Options{
 		Keeper: cfg.Keeper,
 		Cache:  cache,
-		Limits: leaseLimits(leaseShare, cfg.Keeper.Shards()),
+		Limits: limits,
 		Clock:  s.clock.now,
 	})
 	if cfg.Loops > 0 {
@@ -206,28 +209,6 @@ func (s *Server) warnOfDoubt() {
 	if closed > 0 {
 		s.log.Warn("shards are closed for a while after bounded intents of a former life", "shards", closed)
 	}
-}
-
-// leaseShareOf is the part of the memory that lease state may take: a
-// sixteenth. It is not reserved in the store, so it is taken off its budget.
-const leaseShareOf = 16
-
-// leaseLimits divides the memory for lease state among the shards. Of a shard's
-// part three eighths are for leases and as much for tags, an eighth each for
-// intents and for doubts. What one of them takes, with its key and its place in
-// the tables, is measured by TestLeaseStateKeepsItsMemory.
-func leaseLimits(bytes int64, shards uint32) lease.Limits {
-	const (
-		perLease, perIntent, perTag = 384, 512, 192
-		least                       = 32
-	)
-	each := int(bytes / int64(shards))
-	l := lease.DefaultLimits()
-	l.Leases = max(least, each*3/8/perLease)
-	l.Intents = max(least, each/8/perIntent)
-	l.Doubts = max(least, each/8/perIntent)
-	l.Tags = max(least, each*3/8/perTag)
-	return l
 }
 
 // Addr is the address clients reach: the port's, or the Unix socket's where there
