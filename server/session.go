@@ -207,7 +207,7 @@ func (s *session) pipelined() bool {
 }
 
 // hungUp does what is left to do when the peer went away: rest is what feed did
-// not use. A fill that was cut off is a broken one, and ends its lease.
+// not use. A fill that was cut off, or not reached, ends its lease.
 func (s *session) hungUp(rest []byte, at reading) {
 	if s.login != nil {
 		return
@@ -217,11 +217,34 @@ func (s *session) hungUp(rest []byte, at reading) {
 	if s.watcher != nil {
 		s.srv.watchers.leave(s.watcher)
 	}
-	req, ok := s.parser.Unfinished(rest)
-	if ok && req.Verb == protocol.VerbLS {
-		// An error is the owner's that stops: its leases end anyway.
-		_, _ = s.owner.GiveBack(at.now, shard.Hash(req.Key), req.Key, lease.Token(req.Token))
+	// What was not executed is a peer's that went away without its replies, and is
+	// not executed now. But its fills end their leases, or the keys would wait for
+	// nobody.
+	for {
+		n, status := s.parser.Next(rest)
+		switch status {
+		case protocol.Ready, protocol.Bad:
+			s.giveBack(s.parser.Request(), at)
+		case protocol.NeedMore:
+			if req, ok := s.parser.Unfinished(rest[n:]); ok {
+				s.giveBack(req, at)
+			}
+			return
+		default:
+			return
+		}
+		rest = rest[n:]
 	}
+}
+
+// giveBack ends the lease of a fill that is not to be.
+func (s *session) giveBack(req *protocol.Request, at reading) {
+	refused := req.Err.Kind != protocol.NoError && req.Err.Cause == protocol.CauseLine
+	if refused || req.Verb != protocol.VerbLS && req.Verb != protocol.VerbLeaseSet {
+		return
+	}
+	// An error is the owner's that stops: its leases end anyway.
+	_, _ = s.owner.GiveBack(at.now, shard.Hash(req.Key), req.Key, lease.Token(req.Token))
 }
 
 // reserve gives a reply that has to wait its place, behind those of the batch.
