@@ -21,7 +21,7 @@ func TestStandInNamesThePortFlag(t *testing.T) {
 	var out, log strings.Builder
 	code := runStandIn([]string{"-u", "root", "-l", "127.0.0.1", "-p", port}, &out, &log)
 	require.Equal(t, exitOS, code, log.String())
-	require.Contains(t, log.String(), "failed to listen on one of interface(s) 127.0.0.1: Address already in use. -p takes another port, and -l another address\n")
+	require.Contains(t, log.String(), "failed to listen on one of interface(s) 127.0.0.1: Address already in use\n-p takes another port, and -l another address\n")
 }
 
 func TestStandInSaysThatASocketTakesThePlaceOfThePort(t *testing.T) {

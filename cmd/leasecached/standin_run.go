@@ -186,7 +186,7 @@ func (s *standIn) explain(err error) error {
 	if errors.As(err, &op) && errors.As(op.Err, &no) {
 		why = strings.ToUpper(no.Error()[:1]) + no.Error()[1:]
 		if no == syscall.EADDRINUSE {
-			why += ". -p takes another port, and -l another address"
+			why += "\n-p takes another port, and -l another address" // memcached's line stays as it is
 		}
 	}
 	switch {
