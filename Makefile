@@ -14,8 +14,8 @@ help: ## say what there is to make
 build: ## build leasecached and leasectl into bin/
 	$(GO) build -o $(BIN)/ ./cmd/leasecached ./cmd/leasectl
 
-run: build ## run a one-node server on loopback, ports 11211 and 11212; ctrl-C stops it
-	$(BIN)/leasecached
+run: build ## run a one-node server on loopback, ports 11211 and 11212, or with ARGS="--listen 127.0.0.1:21211 --admin 127.0.0.1:21212"; ctrl-C stops it
+	$(BIN)/leasecached $(ARGS)
 
 demo: build ## show stale reads without leases, and none with them, in front of SQLite
 	$(BIN)/leasectl demo

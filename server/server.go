@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/leasecache/leasecache/internal/storage/memory"
-	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/server/owner"
 	"github.com/leasecache/leasecache/shard/single"
@@ -45,7 +44,8 @@ type Config struct {
 	Loops         int  // event loops for the connections; 0 gives each a goroutine
 	AllowShutdown bool // clients may end the server: see ShutdownAsked
 
-	Version string // of this program
+	Version string    // of this program
+	Trace   io.Writer // shown what connections and commands do, line by line; nil for nobody
 	Keeper  *single.Keeper
 	Logger  *slog.Logger // [slog.Default()]
 
@@ -98,7 +98,8 @@ type Server struct {
 	users     *users // nil if everybody may come in
 	logs      [logKinds]logLimit
 	watchers  *watchers
-	numbers   atomic.Int64 // of connections
+	traced    <-chan struct{} // closed when Config.Trace has had its last line
+	numbers   atomic.Int64    // of connections
 
 	memory    atomic.Int64 // Config.Memory, or what cache_memlimit made of it
 	statsBase atomic.Pointer[tally]
@@ -136,6 +137,10 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	leaseShare := cfg.Memory / leaseShareOf
+	limits, err := leaseLimits(cfg.Memory, cfg.Keeper.Shards())
+	if err != nil {
+		return nil, err
+	}
 	cache, err := memory.New(memory.Options{
 		Bytes:         cfg.Memory - leaseShare,
 		Reserve:       reserveTimes * cfg.Memory,
@@ -163,16 +168,18 @@ func New(cfg Config) (*Server, error) {
 		shutdown:  make(chan struct{}),
 	}
 	s.watchers = newWatchers(s.budget, s.watchChanged)
+	s.traced = s.trace(cfg.Trace)
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.started = s.clock.now()
+	s.numbers.Store(int64(len(listeners) - 1)) // those before belong to the listeners
 	s.memory.Store(cfg.Memory)
 	s.owner = owner.New(owner.Options{
 		Keeper: cfg.Keeper,
 		Cache:  cache,
-		Limits: leaseLimits(leaseShare, cfg.Keeper.Shards()),
+		Limits: limits,
 		Clock:  s.clock.now,
 	})
 	if cfg.Loops > 0 {
@@ -203,28 +210,6 @@ func (s *Server) warnOfDoubt() {
 	if closed > 0 {
 		s.log.Warn("shards are closed for a while after bounded intents of a former life", "shards", closed)
 	}
-}
-
-// leaseShareOf is the part of the memory that lease state may take: a
-// sixteenth. It is not reserved in the store, so it is taken off its budget.
-const leaseShareOf = 16
-
-// leaseLimits divides the memory for lease state among the shards. Of a shard's
-// part three eighths are for leases and as much for tags, an eighth each for
-// intents and for doubts. What one of them takes, with its key and its place in
-// the tables, is measured by TestLeaseStateKeepsItsMemory.
-func leaseLimits(bytes int64, shards uint32) lease.Limits {
-	const (
-		perLease, perIntent, perTag = 384, 512, 192
-		least                       = 32
-	)
-	each := int(bytes / int64(shards))
-	l := lease.DefaultLimits()
-	l.Leases = max(least, each*3/8/perLease)
-	l.Intents = max(least, each/8/perIntent)
-	l.Doubts = max(least, each/8/perIntent)
-	l.Tags = max(least, each*3/8/perTag)
-	return l
 }
 
 // Addr is the address clients reach: the port's, or the Unix socket's where there
@@ -378,6 +363,10 @@ func (s *Server) Stop(ctx context.Context) error {
 		<-done
 	}
 	s.working.Wait() // only connections begin such work
+	select {
+	case <-s.traced:
+	case <-time.After(lastLines): // whoever reads it does not
+	}
 	if s.transport != nil {
 		s.transport.stop()
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -44,7 +45,8 @@ type Config struct {
 
 	// In memcached's place only, see standin.go.
 	Denied     server.Denied
-	MoreListen []string // host:port
+	MoreListen []string  // host:port
+	trace      io.Writer // shown what clients do; nil for none
 
 	LogLevel  slog.Level
 	LogFormat string // text or json
