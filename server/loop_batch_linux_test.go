@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +12,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// bothWays runs a test with a ring and without. The ring belongs to the test's thread.
+func bothWays(t *testing.T, test func(t *testing.T, ring bool)) {
+	t.Run("ring", func(t *testing.T) {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		test(t, true)
+	})
+	t.Run("no ring", func(t *testing.T) { test(t, false) })
+}
+
 // inHands are connections of one loop that does not run.
-func inHands(t *testing.T, s *Server, n int) (*loop, []*loopConn, []*peer) {
+func inHands(t *testing.T, s *Server, ring bool, n int) (*loop, []*loopConn, []*peer) {
 	t.Helper()
 	first, p := inHand(t, s)
+	if ring {
+		first.loop.useRing()
+		require.NotNil(t, first.loop.ring, "the test needs a kernel with io_uring, Linux 6.6 or newer, that may be used")
+		t.Cleanup(first.loop.leaveRing)
+	}
 	conns, peers := []*loopConn{first}, []*peer{p}
 	for len(conns) < n {
 		c, p := inHandOn(t, s, first.loop)
@@ -23,9 +39,11 @@ func inHands(t *testing.T, s *Server, n int) (*loop, []*loopConn, []*peer) {
 	return first.loop, conns, peers
 }
 
-func TestBatchAnswersEachItsOwn(t *testing.T) {
+func TestBatchAnswersEachItsOwn(t *testing.T) { bothWays(t, batchAnswersEachItsOwn) }
+
+func batchAnswersEachItsOwn(t *testing.T, ring bool) {
 	s := start(t, nil)
-	l, conns, peers := inHands(t, s, 3*batchConns)
+	l, conns, peers := inHands(t, s, ring, 3*batchConns)
 	for i, p := range peers {
 		p.send(fmt.Sprintf("set k%d %d 0 2\nv%d\nget k%d\nbad\n", i, i, i%10, i))
 	}
@@ -42,11 +60,13 @@ func TestBatchAnswersEachItsOwn(t *testing.T) {
 
 // Whose request is not whole, who waits, who leaves and who is gone are in one batch
 // with others.
-func TestBatchOfAllKinds(t *testing.T) {
+func TestBatchOfAllKinds(t *testing.T) { bothWays(t, batchOfAllKinds) }
+
+func batchOfAllKinds(t *testing.T, ring bool) {
 	s := start(t, nil)
 	holder := dial(t, s)
 	token := holder.lease("leased")
-	l, conns, peers := inHands(t, s, 7)
+	l, conns, peers := inHands(t, s, ring, 7)
 	plain, cut, waits, quits, gone, big, last := peers[0], peers[1], peers[2], peers[3], peers[4], peers[5], peers[6]
 	size := storeBig(t, s, "big")
 	plain.send("mn\n")
@@ -99,8 +119,12 @@ func TestBatchOfAllKinds(t *testing.T) {
 // A reply that the socket did not take when the batch was written goes on later, in
 // order.
 func TestBatchKeepsWhatASocketDoesNotTake(t *testing.T) {
+	bothWays(t, batchKeepsWhatASocketDoesNotTake)
+}
+
+func batchKeepsWhatASocketDoesNotTake(t *testing.T, ring bool) {
 	s := start(t, nil)
-	l, conns, peers := inHands(t, s, 2)
+	l, conns, peers := inHands(t, s, ring, 2)
 	slow, other := peers[0], peers[1]
 	value := strings.Repeat("v", 10_000)
 	slow.send(fmt.Sprintf("set k 0 0 %d\n%s\n", len(value), value))
@@ -117,25 +141,27 @@ func TestBatchKeepsWhatASocketDoesNotTake(t *testing.T) {
 	require.Equal(t, uint32(unix.EPOLLOUT), conns[0].armed)
 	require.NotZero(t, conns[0].deadline)
 	slow.send("mn\n") // not read before what is there is written
-	done := make(chan struct{})
+	want := strings.Repeat(fmt.Sprintf("VALUE k 0 %d\r\n%s\r\nEND\r\n", len(value), value), asked) + "MN\r\n"
+	got := make([]byte, len(want))
+	done := make(chan error)
 	go func() {
-		defer close(done)
-		for len(conns[0].unsent) > 0 {
-			conns[0].writable()
-		}
-		l.serve(sent(conns...))
+		_, err := io.ReadFull(slow.r, got)
+		done <- err
 	}()
-	for range asked {
-		slow.expect(fmt.Sprintf("VALUE k 0 %d", len(value)), value, "END")
+	for len(conns[0].unsent) > 0 {
+		conns[0].writable()
 	}
-	slow.expect("MN")
-	<-done
+	l.serve(sent(conns...))
+	require.NoError(t, <-done)
+	require.Equal(t, want, string(got))
 	require.Zero(t, conns[0].deadline)
 }
 
-func TestBatchDoesNotAllocate(t *testing.T) {
+func TestBatchDoesNotAllocate(t *testing.T) { bothWays(t, batchDoesNotAllocate) }
+
+func batchDoesNotAllocate(t *testing.T, ring bool) {
 	s := start(t, nil)
-	l, conns, peers := inHands(t, s, 20)
+	l, conns, peers := inHands(t, s, ring, 20)
 	peers[0].send("set k 0 0 100\n" + strings.Repeat("v", 100) + "\n")
 	l.serve(sent(conns[0]))
 	peers[0].expect("STORED")
@@ -151,4 +177,25 @@ func TestBatchDoesNotAllocate(t *testing.T) {
 		}
 	})
 	require.Zero(t, allocs)
+}
+
+// A ring that fails is left, and nobody loses anything by it.
+func TestRingThatFails(t *testing.T) {
+	s := start(t, nil)
+	l, conns, peers := inHands(t, s, true, 3)
+	for _, p := range peers {
+		p.send("mn\n")
+	}
+	served := make(chan struct{})
+	go func() { // it is another thread's, which the kernel refuses
+		defer close(served)
+		runtime.LockOSThread() // never unlocked: the thread ends
+		l.serve(sent(conns...))
+	}()
+	<-served
+	require.Nil(t, l.ring)
+	l.serve(sent(conns...))
+	for _, p := range peers {
+		p.expect("MN")
+	}
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -91,7 +90,7 @@ func (l *loop) close() {
 func (l *loop) run() {
 	runtime.LockOSThread() // else each system call could move it to another thread
 	defer runtime.UnlockOSThread()
-	if os.Getenv("NORING") == "" {
+	if l.srv.cfg.Ring {
 		l.useRing()
 		defer l.leaveRing()
 	}

@@ -7,7 +7,10 @@ import "github.com/leasecache/leasecache/internal/uring"
 func (l *loop) useRing() {
 	ring, err := uring.New(batchConns)
 	if err != nil {
-		l.srv.log.Debug("no io_uring: a system call for each read and write instead", "error", err)
+		// Usual in containers, and said once.
+		l.srv.noRing.Do(func() {
+			l.srv.log.Info("no io_uring here: each read and each write is a system call", "error", err)
+		})
 		return
 	}
 	l.ring = ring

@@ -42,6 +42,7 @@ type Config struct {
 	Denied       Denied        // commands that clients may not use
 
 	Loops         int  // event loops for the connections; 0 gives each a goroutine
+	Ring          bool // the loops use io_uring where they may
 	AllowShutdown bool // clients may end the server: see ShutdownAsked
 
 	Version string    // of this program
@@ -93,6 +94,7 @@ type Server struct {
 	listeners []net.Listener // the port, if there is one, then the Unix socket
 	// The event loops; nil where each connection has a goroutine.
 	transport *transport
+	noRing    sync.Once // it was said that there is no io_uring
 	stats     counters
 	budget    *budget
 	users     *users // nil if everybody may come in

@@ -41,7 +41,7 @@ type Config struct {
 	MaxItemSize int   // bytes
 	LeaseOnly   []string
 	Threads     int    // 0: one a core
-	IO          string // auto, epoll or goroutines
+	IO          string // auto, uring, epoll or goroutines
 
 	// In memcached's place only, see standin.go.
 	Denied     server.Denied

@@ -52,6 +52,7 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		AllowShutdown: cfg.AllowShutdown,
 		Denied:        cfg.Denied,
 		Loops:         cfg.loops(),
+		Ring:          cfg.IO == "uring" || cfg.IO == "auto",
 		Version:       build.Version(),
 		Trace:         cfg.trace,
 		Keeper:        k,
