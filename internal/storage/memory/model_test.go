@@ -255,7 +255,7 @@ func checkIndex(p *Partition) (entries int, err error) {
 			return 0, fmt.Errorf("slot %d: hash part %x, taken for %x", slot, want, part)
 		}
 		home := x.home(part)
-		if part < last || home > slot || home <= empty || slot-home > maxShift+2 {
+		if part < last || home > slot || home <= empty || slot-home > maxShift {
 			return 0, fmt.Errorf("slot %d: hash part %x with home %d, after %x and the empty slot %d", slot, part, home, last, empty)
 		}
 		last = part

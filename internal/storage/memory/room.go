@@ -54,17 +54,18 @@ func (p *Partition) tendGhosts() {
 }
 
 // provide makes more memory for index and traces usable: at most their share of what
-// there is, which is more than the smallest records need.
+// there is, which is more than the smallest records need. A call closes one segment
+// for it; if more have to be, it takes as many calls.
 func (p *Partition) provide(more []byte) bool {
 	segments := p.segmentsFor(p.index.bytes() + p.ghosts.bytes + len(more))
 	if segments > p.seg.limit/indexShare || commitMemory(more) != nil {
 		return false
 	}
 	p.seg.ofIndex = max(p.seg.ofIndex, segments)
-	for p.seg.opened() > p.seg.recordLimit() {
+	if p.seg.opened() > p.seg.recordLimit() {
 		_ = p.closeSegment() // a failure costs memory, nothing else
 	}
-	return true
+	return p.seg.opened() <= p.seg.recordLimit()
 }
 
 // closeSegment empties a segment and gives its memory back, under the lock: the

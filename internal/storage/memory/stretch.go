@@ -45,44 +45,49 @@ func (x *index) change(slots int) {
 	}
 }
 
-// step moves about n entries, if the table changes. Those for which the smaller
-// table has no place are out of it, and returned.
+// step moves about n entries, if the table changes. Those for which there is no
+// place near enough to their homes are out of it, and returned.
 func (x *index) step(n int) (lost []int) {
 	switch {
 	case !x.changing():
 	case x.shrinking:
 		lost = x.stepDown(n * emptyPerStep)
 	default:
-		x.stepUp(n * emptyPerStep)
+		lost = x.stepUp(n * emptyPerStep)
 	}
 	return lost
 }
 
 // stepUp grows. Where an entry moves from, nothing has to close the gap: behind it
 // only such lie as are at or behind their new home, and that is behind the gap.
-func (x *index) stepUp(work int) {
+func (x *index) stepUp(work int) (lost []int) {
 	for slot := x.top(); ; slot-- {
 		for ; slot >= 0 && work > 0 && x.load(slot) == 0; slot-- {
 			work--
 		}
 		if slot < 0 {
 			x.low, x.frontier = x.high, 1<<x.bits
-			return
+			return lost
 		}
 		entry := x.load(slot)
 		part := x.partIn(x.low, slot, entry)
 		// Those with one hash part move together: the frontier is never among them.
 		if work <= 0 && (entry == 0 || part != x.frontier) {
 			x.frontier = min(x.frontier, x.firstAt(x.low, slot+1))
-			return
+			return lost
 		}
 		work -= emptyPerStep
 		x.frontier = part
 		if x.home(part) > slot {
 			x.store(slot, 0)
 			x.count--
-			at, empty, _ := x.place(part)
-			x.put(at, empty, entry)
+			// Homes are whole slots: where entries crowd, one can get a slot further from
+			// its own.
+			if at, empty, crowd := x.place(part); crowd < 0 {
+				x.put(at, empty, entry)
+			} else {
+				lost = append(lost, x.atOf(entry))
+			}
 		}
 	}
 }
@@ -110,30 +115,37 @@ func (x *index) firstBehind(slot int) uint64 {
 	return max(x.frontier, x.firstAt(x.high, slot+1))
 }
 
-// stepDown shrinks.
+// stepDown shrinks. What has moved already may have been pushed in front of what is
+// to move: it is passed over by each step again, so a step only ends when it has
+// come further.
 func (x *index) stepDown(work int) (lost []int) {
-	slot := int(x.frontier * uint64(x.high) >> x.bits)
-	for last := x.high + maxShift; ; {
-		for ; slot <= last && work > 0 && x.load(slot) == 0; slot++ {
-			work--
-		}
-		if slot > last {
-			x.high, x.frontier = x.low, 1<<x.bits
-			return lost
-		}
+	from := x.frontier
+	slot := int(from * uint64(x.high) >> x.bits)
+	for last := x.high + maxShift; slot <= last; {
+		entry := x.load(slot)
 		if work <= 0 {
-			if slot > 0 && x.load(slot-1) == 0 {
+			if entry == 0 || slot > 0 && x.load(slot-1) == 0 {
+				// What has its home before here, and no place below, is not there.
 				x.frontier = max(x.frontier, x.firstAt(x.high, slot))
 			}
-			return lost
+			if x.frontier > from {
+				return lost
+			}
+		}
+		if entry == 0 {
+			slot++
+			work--
+			continue
 		}
 		work -= emptyPerStep
-		if part := x.partAt(slot, x.load(slot)); part < x.frontier {
+		if part := x.partAt(slot, entry); part < x.frontier {
 			slot++ // it has moved, and was only pushed this far
 		} else {
 			lost = append(lost, x.lower(slot, part)...)
 		}
 	}
+	x.high, x.frontier = x.low, 1<<x.bits
+	return lost
 }
 
 // lower moves all entries with a hash part, the first of which is in a slot.
