@@ -6,7 +6,7 @@ FUZZTIME  ?= 10s
 BIN       := bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race goroutines fuzz bench microbench microdiff microbase lint check
+.PHONY: help build run demo test race transports fuzz bench microbench microdiff microbase lint check
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,8 +14,8 @@ help: ## say what there is to make
 build: ## build leasecached and leasectl into bin/
 	$(GO) build -o $(BIN)/ ./cmd/leasecached ./cmd/leasectl
 
-run: build ## run a one-node server on loopback, ports 11211 and 11212; ctrl-C stops it
-	$(BIN)/leasecached
+run: build ## run a one-node server on loopback, ports 11211 and 11212, or with ARGS="--listen 127.0.0.1:21211 --admin 127.0.0.1:21212"; ctrl-C stops it
+	$(BIN)/leasecached $(ARGS)
 
 demo: build ## show stale reads without leases, and none with them, in front of SQLite
 	$(BIN)/leasectl demo
@@ -32,7 +32,8 @@ test: ## run all tests
 race: ## run all tests under the race detector
 	@$(MAKE) test TESTFLAGS=-race
 
-goroutines: ## run the tests of the server on its other transport, a goroutine for each connection
+transports: ## run the tests of the server on its other transports: a goroutine for each connection, loops without io_uring
+	$(GO) test -count=1 ./server -server.ring=false
 	$(GO) test -race ./server -server.loops 0
 	LEASECACHE_TEST_IO=goroutines $(GO) test -count=1 ./internal/apptest
 
@@ -70,7 +71,7 @@ lint: ## check format, vet and staticcheck
 	$(STATIC) ./...
 	$(GO) mod tidy -diff
 
-check: lint race goroutines ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
+check: lint race transports ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
 	$(GO) test -run 'TestMutants|TestRestartServesSoon' ./lease ./internal/apptest # these two run without race only
 	$(MAKE) fuzz FUZZTIME=3s
 	$(MAKE) build

@@ -49,6 +49,8 @@ func FuzzParser(f *testing.F) {
 		if len(data) > 4096 {
 			return
 		}
+		_, line := GuessKey(data)
+		require.LessOrEqual(t, line, len(data))
 		out, _ := stream(t, fuzzLimits, data)
 		split, _ := stream(t, fuzzLimits, cut(data, step)...)
 		require.Equal(t, describe(out), describe(split))

@@ -285,6 +285,7 @@ const keepKeys = 1024
 
 // line parses one line, with its end, into p.req and p.bodyLen.
 func (p *Parser) line(line []byte) {
+	before := p.req.Verb
 	keys, args := p.req.Keys[:0], p.req.Args[:0]
 	if cap(keys) > keepKeys {
 		keys = nil
@@ -302,7 +303,11 @@ func (p *Parser) line(line []byte) {
 		name = line[:i]
 	}
 	p.words = fields{line[len(name):]}
-	p.req.Verb = verbByName[string(name)]
+	if string(name) == verbs[before].name {
+		p.req.Verb = before // as most often
+	} else {
+		p.req.Verb = verbByName[string(name)]
+	}
 	if p.req.Verb == VerbUnknown {
 		p.words = fields{line}
 		// memcached calls a line malformed, not unknown, that has no room for

@@ -112,6 +112,12 @@ func (s *Server) ReloadUsers() error {
 	return err
 }
 
+// maxFailures is after how many wrong passwords a connection is closed, with a line
+// in the log: whoever guesses has to connect again and again, and is noticed.
+// memcached has no such bound. A delay would be no obstacle: it costs nothing to
+// wait on many connections at a time, and here it would cost memory.
+const maxFailures = 10
+
 // logIn does the attempts to log in that buf begins with, until one is good: then
 // the session's login is over.
 func (s *session) logIn(buf []byte) (used int, state feedState) {
@@ -135,6 +141,10 @@ func (s *session) logIn(buf []byte) (used int, state feedState) {
 			}
 			s.srv.stats.authFails.Add(1)
 			s.out = protocol.AppendClientError(s.out, "authentication failure")
+			if s.failures++; s.failures == maxFailures {
+				s.refuse(protocol.CloseNoLogin)
+				return used, feedClose
+			}
 		}
 	}
 }

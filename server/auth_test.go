@@ -50,6 +50,25 @@ func TestNothingIsDoneBeforeLogin(t *testing.T) {
 	require.True(t, seen["STAT auth_errors 5"])
 }
 
+// Whoever guesses has to come again, and is found in the log.
+func TestGuessersAreClosed(t *testing.T) {
+	s := start(t, func(c *Config) { c.AuthFile = writeUsers(t, "ann:secret") })
+	p := dial(t, s)
+	p.send(strings.Repeat(login("ann", "guess"), maxFailures-1) + login("ann", "secret") + "mn\n")
+	for range maxFailures - 1 {
+		p.expect("CLIENT_ERROR authentication failure")
+	}
+	p.expect("STORED", "MN")
+
+	p = dial(t, s)
+	p.send(strings.Repeat(login("ann", "guess"), maxFailures))
+	for range maxFailures {
+		p.expect("CLIENT_ERROR authentication failure")
+	}
+	p.closed()
+	require.EqualValues(t, 1, s.Snapshot().Foreign["no login"])
+}
+
 func TestWhatIsNoLoginIsClosed(t *testing.T) {
 	s := start(t, func(c *Config) { c.AuthFile = writeUsers(t, "ann:secret") })
 	for wire, reason := range map[string]string{

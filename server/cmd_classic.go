@@ -23,6 +23,9 @@ func (s *session) get() bool {
 			s.resume = true
 			return false
 		}
+		if left := len(req.Keys) - s.next; s.next%owner.PrefetchKeys == 0 && left > 1 {
+			s.owner.Prefetch(req.Keys[s.next : s.next+min(left, owner.PrefetchKeys)])
+		}
 		key := req.Keys[s.next]
 		s.look(key)
 		var found bool

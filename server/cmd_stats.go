@@ -29,10 +29,7 @@ func (s *session) stats(req *protocol.Request) bool {
 	case protocol.IsWord(what, "settings"):
 		s.statsSettings()
 	case protocol.IsWord(what, "cachedump"):
-		if !s.denied(req, s.srv.cfg.Denied.Dump, "CLIENT_ERROR stats cachedump not allowed") {
-			s.statsCachedump(req)
-		}
-		return true
+		return s.denied(req, s.srv.cfg.Denied.Dump, "CLIENT_ERROR stats cachedump not allowed") || s.statsCachedump(req)
 	case protocol.IsWord(what, "conns"):
 		s.statsConns()
 	case protocol.IsWord(what, "extstore"):

@@ -148,7 +148,7 @@ func (s *session) tagBump(req *protocol.Request) {
 func (srv *Server) bumpTag(now int64, tag []byte) (lease.Token, error) {
 	token, risen, err := srv.owner.BumpTag(now, tag)
 	if last := srv.floorWarned.Load(); risen > 0 && (last == 0 || now-last > int64(time.Minute)) && srv.floorWarned.CompareAndSwap(last, now) {
-		srv.log.Warn("older tag bumps were forgotten for want of memory, which voids all tagged values from before them; give more --memory or use fewer tags",
+		srv.log.Warn("older tag bumps were forgotten for want of memory, which voids all tagged values from before them; give more memory or use fewer tags",
 			"tag", string(tag), "shards", risen)
 	}
 	return token, err

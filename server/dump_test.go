@@ -213,7 +213,7 @@ func TestDumpEndsWithItsReader(t *testing.T) {
 func TestStopEndsADump(t *testing.T) {
 	keeper, err := single.Ephemeral(single.Options{Shards: 4, ClusterID: "test"}, true)
 	require.NoError(t, err)
-	s, err := New(Config{Loops: *loops, Listen: "127.0.0.1:0", Memory: 128 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s, err := New(Config{Loops: *loops, Ring: *ring, Listen: "127.0.0.1:0", Memory: 128 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }()

@@ -21,7 +21,7 @@ func stoppable(t *testing.T) (s *Server, stop func(time.Duration) time.Duration)
 	require.NoError(t, err)
 	s, err = New(Config{
 		Listen: "127.0.0.1:0", Memory: 64 << 20, StallTimeout: 10 * time.Second,
-		Loops: *loops, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Loops: *loops, Ring: *ring, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	require.NoError(t, err)
 	served := make(chan error, 1)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/leasecache/leasecache/lease"
+	"github.com/leasecache/leasecache/shard"
 )
 
 // empty is a store that keeps nothing.
@@ -35,7 +36,8 @@ func heap() uint64 {
 // they cost, with keys of an ordinary length, as the tables' limits are reached.
 func TestLeaseStateKeepsItsMemory(t *testing.T) {
 	const share, shards = 64 << 20, 16
-	limits := leaseLimits(share, shards)
+	limits, err := leaseLimits(share*leaseShareOf, shards)
+	require.NoError(t, err)
 	budget := func(part, of int) float64 { return float64(share / shards * part / of) }
 	key := func(i int) []byte { return fmt.Appendf(nil, "customer:%08d:orders", i) }
 	for name, fill := range map[string]struct {
@@ -66,4 +68,29 @@ func TestLeaseStateKeepsItsMemory(t *testing.T) {
 		require.Greater(t, used, fill.budget/4, "%s: the limit is needlessly low", name)
 		runtime.KeepAlive(table)
 	}
+}
+
+// However many shards there are, what they may have at the least is bounded.
+func TestLeaseLimitsAreBounded(t *testing.T) {
+	for _, memory := range []int64{1 << 20, 64 << 20, 1 << 30, 1 << 34} {
+		for shards := uint32(1); shards <= shard.MaxCount; shards *= 2 {
+			l, err := leaseLimits(memory, shards)
+			if err != nil {
+				require.ErrorIs(t, err, ErrMemory)
+				require.Greater(t, shards, uint32(8192), "%d bytes", memory)
+				require.Less(t, memory, int64(1<<30), "the default has room for any number of them")
+				continue
+			}
+			worst := int64(l.Leases*perLease+(l.Intents+l.Doubts)*perIntent+l.Tags*perTag) * int64(shards)
+			require.LessOrEqual(t, worst, max(memory/leastShareOf, leastMemory)+memory/leaseShareOf, "%d bytes, %d shards: %+v", memory, shards, l)
+		}
+	}
+	l, err := leaseLimits(1<<30, 1024)
+	require.NoError(t, err)
+	require.Equal(t, []int{64, 32, 32, 128}, []int{l.Leases, l.Intents, l.Doubts, l.Tags}, "as docs/operations.md says")
+
+	_, err = leaseLimits(64<<20, 65536)
+	require.EqualError(t, err, "too little memory for 65536 shards: their leases alone may take 200 MiB, so give 800 MiB, or begin a new cluster with fewer shards")
+	_, err = leaseLimits(800<<20, 65536)
+	require.NoError(t, err)
 }

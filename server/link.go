@@ -163,7 +163,7 @@ func (c *link) refused(reason protocol.CloseReason) {
 	case protocol.CloseBinary:
 		kind, text = logBinary, "connection closed: the client speaks memcached's binary protocol; switch it to the text (ascii) or meta protocol: docs/compatibility.md has the option of many clients"
 	case protocol.CloseHTTP:
-		kind, text = logHTTP, "connection closed: the client speaks HTTP; give it the address of the admin port (--admin), or a memcached client this one"
+		kind, text = logHTTP, "connection closed: the client speaks HTTP; it wants the admin port, if there is one; this one is for memcached clients"
 	case protocol.CloseNoLogin:
 		kind, text = logLogin, "connection closed: the client does not log in; give it a user and a password of the authentication file, for memcached's ASCII authentication"
 	}

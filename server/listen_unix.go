@@ -5,8 +5,10 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // longestPath is how long the path of a socket may be everywhere; systems differ by
@@ -15,6 +17,15 @@ const longestPath = 103
 
 // listenUnix listens on a socket that has its permissions before anybody can
 // connect to it: as long as nobody listens everybody is refused.
+//
+// The socket of a dead process is replaced. Two that start must not both find it
+// dead:
+//
+//	1 A finds it dead, removes it and binds the path. It does not listen yet.
+//	2 B is refused as by a dead process, and removes A's. 3 Both believe to serve.
+//
+// So all of it is done under a lock on the directory, which the kernel lets go with
+// the process.
 func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if path[0] == '@' {
 		path = "./" + path // it would be a name without a file, and without permissions
@@ -25,6 +36,11 @@ func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	case strings.IndexByte(path, 0) >= 0:
 		return nil, errors.New("the path holds a byte of value 0")
 	}
+	unlock, err := lockDirectory(filepath.Dir(path))
+	if err != nil {
+		return nil, plain(err)
+	}
+	defer unlock()
 	if err := clearStale(path); err != nil {
 		return nil, err
 	}
@@ -67,4 +83,26 @@ func listenAt(file *os.File, fd int, path string, mode fs.FileMode) (net.Listene
 		return nil, plain(err)
 	}
 	return l, nil
+}
+
+// lockPatience is how long a start waits for another's. Whoever can read a directory
+// can lock it, so it is not waited for longer: the lock guards only against a start
+// at the same moment.
+const lockPatience = 2 * time.Second
+
+// lockDirectory goes on without a lock where there can be none, or not in time.
+func lockDirectory(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0) // nothing else is opened, which might block
+	if err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return func() {}, nil // it may be written though it cannot be read
+		}
+		return nil, err
+	}
+	for end := time.Now().Add(lockPatience); ; time.Sleep(10 * time.Millisecond) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) {
+			return func() { _ = f.Close() }, nil // a file system without locks has none
+		}
+	}
 }

@@ -55,7 +55,7 @@ func TestForeignClientsAreLoggedOnce(t *testing.T) {
 	text := said.String()
 	require.Equal(t, 2, strings.Count(text, "connection closed"), text)
 	require.Contains(t, text, "switch it to the text (ascii) or meta protocol")
-	require.Contains(t, text, "admin port (--admin)")
+	require.Contains(t, text, "it wants the admin port, if there is one")
 
 	s.logs[logBinary].mu.Lock()
 	s.logs[logBinary].next = 0 // a minute later

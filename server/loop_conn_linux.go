@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -103,6 +104,12 @@ func (c *loopConn) begin() {
 	}
 }
 
+// sends reports whether an event says that there is something to be read, and it is
+// wanted now.
+func (c *loopConn) sends(events uint32) bool {
+	return events&unix.EPOLLIN != 0 && c.armed&unix.EPOLLIN != 0 && !c.more && !c.closed
+}
+
 func (c *loopConn) event(events uint32) {
 	if events&unix.EPOLLOUT != 0 {
 		c.writable()
@@ -110,34 +117,38 @@ func (c *loopConn) event(events uint32) {
 	switch {
 	case c.closed:
 	case events&unix.EPOLLIN != 0 && c.armed&unix.EPOLLIN != 0:
-		if !c.more {
-			c.readable()
-		}
+		// It is read when what was read before is done.
 	case events&(unix.EPOLLHUP|unix.EPOLLERR) != 0:
 		// Nothing is to be read at present, and nothing can be written any more.
 		c.broken(os.NewSyscallError("epoll", unix.ECONNRESET))
 	}
 }
 
-func (c *loopConn) readable() {
-	buf, have := c.loop.in, 0
+// place is where to read to: room, or behind what is kept of an unfinished request,
+// which are the first have bytes of buf.
+func (c *loopConn) place(room []byte) (buf []byte, have int) {
 	if len(c.rest) > 0 {
-		buf, have = c.in, len(c.rest)
+		return c.in, len(c.rest)
 	}
-	n, errno := rawRead(c.fd, buf[have:])
+	return room, 0
+}
+
+// received takes note of what came of reading behind the first have bytes of buf, and
+// returns all that is to be executed, or nil.
+func (c *loopConn) received(buf []byte, have, n int, errno syscall.Errno) (data []byte) {
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
-		return
+		return nil
 	case errno != 0:
-		c.log(os.NewSyscallError("read", errno))
+		c.log(os.NewSyscallError("recv", errno))
 		c.end()
-		return
+		return nil
 	case n == 0:
 		c.end()
-		return
+		return nil
 	}
 	c.srv.stats.bytesRead.Add(uint64(n))
-	c.feed(buf[:have+n], buf)
+	return buf[:have+n]
 }
 
 // resume goes on with requests that have arrived, after replies to those before
@@ -154,8 +165,9 @@ func (c *loopConn) resume() {
 func (c *loopConn) feed(data, buf []byte) {
 	used := 0
 	c.more = false
+	l := c.loop
 	for round := 1; ; round++ {
-		c.session.out = c.loop.out[:0]
+		c.session.out = l.out[len(l.out):]
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
 		at := c.srv.clock.read()
@@ -166,11 +178,14 @@ func (c *loopConn) feed(data, buf []byte) {
 		used += n
 		c.rest = data[used:]
 		out := c.session.taken()
-		c.flush(out)
-		if c.loop.out = nil; reused(out) {
-			c.loop.out = out[:0]
-		}
 		c.session.out = nil
+		if c.postpone(out, state) {
+			break
+		}
+		c.flush(out)
+		if len(l.leaving) == 0 && cap(out) > cap(l.out) && reused(out) {
+			l.out = out[:0] // the next large one finds the room
+		}
 		if c.closed {
 			return
 		}
@@ -191,13 +206,14 @@ func (c *loopConn) feed(data, buf []byte) {
 			c.more = true
 			if len(c.unsent) == 0 {
 				c.srv.stats.yields.Add(1)
-				c.loop.again = append(c.loop.again, c)
+				l.again = append(l.again, c)
 			}
 			break
 		}
 	}
 	if !c.keep(buf) {
 		c.crowded("arriving", len(c.rest))
+		l.deliver()
 		c.flush([]byte(noRoom))
 		c.end()
 		return
@@ -314,17 +330,22 @@ func (c *loopConn) send(b []byte, may bool) {
 	if c.closed {
 		return
 	}
+	var n int
+	var errno syscall.Errno
 	if len(c.unsent) == 0 {
-		n, errno := rawWrite(c.fd, b)
-		switch {
-		case errno == 0:
-			c.srv.stats.bytesWritten.Add(uint64(n))
-			b = b[n:]
-		case errno != unix.EAGAIN && errno != unix.EINTR:
-			c.broken(os.NewSyscallError("write", errno))
-			return
-		}
+		n, errno = rawWrite(c.fd, b)
 	}
+	c.took(b, n, errno, may)
+}
+
+// took takes note of what came of writing b, and keeps what the socket did not take.
+func (c *loopConn) took(b []byte, n int, errno syscall.Errno, may bool) {
+	if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
+		c.broken(os.NewSyscallError("write", errno))
+		return
+	}
+	c.srv.stats.bytesWritten.Add(uint64(n))
+	b = b[n:]
 	if len(b) == 0 {
 		return
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/leasecache/leasecache/internal/uring"
 )
 
 // loop is a thread that serves many connections: it waits for whichever can be
@@ -19,13 +21,20 @@ type loop struct {
 	wakeup int // an eventfd, for posts to a loop that sleeps
 	tick   time.Duration
 
-	conns  []*loopConn // by descriptor
-	timed  int         // connections with a deadline
-	ticked int64       // when deadlines were last looked at
-	again  []*loopConn // had their turn, and have requests left
-	in     []byte      // what is read, of whichever connection
-	out    []byte      // replies of the batch, of whichever connection
-	events []unix.EpollEvent
+	conns   []*loopConn // by descriptor
+	timed   int         // connections with a deadline
+	ticked  int64       // when deadlines were last looked at
+	yielded int64       // when Go's scheduler last saw it
+	again   []*loopConn // had their turn, and have requests left
+	events  []unix.EpollEvent
+
+	// The batch, of whichever connections.
+	ring      *uring.Ring // nil where there is none
+	in        []byte
+	arrived   []arrival
+	out       []byte // replies
+	leaving   []departure
+	postpones bool // replies may wait for those of others
 
 	accept   atomic.Pointer[[]*acceptor] // watched by this loop
 	open     atomic.Int64                // connections, for who hands out new ones
@@ -37,7 +46,7 @@ type loop struct {
 }
 
 const (
-	loopInput  = 64 << 10 // what is read at once
+	loopInput  = 64 << 10 // what is read at once of a connection
 	loopEvents = 128
 )
 
@@ -48,7 +57,8 @@ func newLoop(srv *Server) (*loop, error) {
 	}
 	l := &loop{
 		srv: srv, epoll: -1, wakeup: -1,
-		in: make([]byte, loopInput), events: make([]unix.EpollEvent, loopEvents),
+		events: make([]unix.EpollEvent, loopEvents),
+		in:     make([]byte, 4*loopInput), out: make([]byte, 0, 2*batchBytes),
 		// Stalls are noticed a quarter late at most.
 		tick: min(time.Second, max(10*time.Millisecond, shortest/4)),
 	}
@@ -80,16 +90,19 @@ func (l *loop) close() {
 func (l *loop) run() {
 	runtime.LockOSThread() // else each system call could move it to another thread
 	defer runtime.UnlockOSThread()
+	if l.srv.cfg.Ring {
+		l.useRing()
+		defer l.leaveRing()
+	}
 	for {
-		n := l.wait()
-		for i := range l.events[:n] {
-			l.event(&l.events[i])
-		}
+		l.serve(l.events[:l.wait()])
 		if l.takePosted() && l.open.Load() == 0 {
 			return
 		}
 		l.goOn()
-		l.deadlines()
+		now := l.srv.clock.now()
+		l.deadlines(now)
+		l.yield(now)
 	}
 }
 
@@ -122,18 +135,28 @@ func (l *loop) wait() int {
 	return n
 }
 
-func (l *loop) event(ev *unix.EpollEvent) {
-	fd := int(ev.Fd)
-	if fd == l.wakeup {
-		var count [8]byte
-		_, _ = rawRead(fd, count[:]) // nothing to read: somebody woke it twice
+// connOf is the connection of an event, nil for the loop's own descriptors and for a
+// listener. One closed earlier in these events may have given its descriptor to
+// another, who then finds nothing to read.
+func (l *loop) connOf(ev *unix.EpollEvent) *loopConn {
+	if fd := int(ev.Fd); fd < len(l.conns) {
+		return l.conns[fd]
+	}
+	return nil
+}
+
+// event is for all that is not reading from a connection.
+func (l *loop) event(ev *unix.EpollEvent, c *loopConn) {
+	if c != nil {
+		c.event(ev.Events)
 		return
 	}
-	// One closed earlier in these events may have given its descriptor to another,
-	// who then finds nothing to read.
-	if fd < len(l.conns) && l.conns[fd] != nil {
-		l.conns[fd].event(ev.Events)
-	} else if list := l.accept.Load(); list != nil {
+	if int(ev.Fd) == l.wakeup {
+		var count [8]byte
+		_, _ = rawRead(l.wakeup, count[:]) // nothing to read: somebody woke it twice
+		return
+	}
+	if list := l.accept.Load(); list != nil {
 		for _, a := range *list {
 			a.accept() // nobody waits at the others
 		}
@@ -199,11 +222,10 @@ func (l *loop) ticks() bool {
 }
 
 // deadlines closes who stalls or is idle.
-func (l *loop) deadlines() {
+func (l *loop) deadlines(now int64) {
 	if !l.ticks() {
 		return
 	}
-	now := l.srv.clock.now()
 	if now-l.ticked < int64(l.tick) {
 		return
 	}
@@ -219,6 +241,19 @@ func (l *loop) deadlines() {
 		case idle > 0 && now-c.last >= idle:
 			c.idle(now)
 		}
+	}
+}
+
+// yieldEvery is how long Go's scheduler does not see a loop at most.
+const yieldEvery = int64(5 * time.Millisecond)
+
+// yield goes through Go's scheduler once in a while. What never does runs for too
+// long, for Go's monitor: after 10 ms it takes away the right to run Go code at
+// every sleep, and wakes up thousands of times a second to see whether it can.
+func (l *loop) yield(now int64) {
+	if now-l.yielded >= yieldEvery {
+		l.yielded = now
+		runtime.Gosched()
 	}
 }
 

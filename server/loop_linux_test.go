@@ -18,6 +18,14 @@ import (
 // would, when it wants.
 func inHand(t *testing.T, s *Server) (*loopConn, *peer) {
 	t.Helper()
+	l, err := newLoop(s)
+	require.NoError(t, err)
+	t.Cleanup(l.close)
+	return inHandOn(t, s, l)
+}
+
+func inHandOn(t *testing.T, s *Server, l *loop) (*loopConn, *peer) {
+	t.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
 	require.NoError(t, unix.SetNonblock(pair[0], true))
@@ -27,15 +35,20 @@ func inHand(t *testing.T, s *Server) (*loopConn, *peer) {
 	require.NoError(t, f.Close())
 	t.Cleanup(func() { _ = nc.Close() })
 
-	l, err := newLoop(s)
-	require.NoError(t, err)
-	t.Cleanup(l.close)
 	c := newLoopConn(s, l, pair[0], nc.RemoteAddr(), nc.LocalAddr())
 	require.True(t, s.admit(c))
 	l.open.Add(1)
 	t.Cleanup(c.close)
 	c.begin()
 	return c, &peer{t: t, nc: nc, r: bufio.NewReader(nc)}
+}
+
+// sent are the events that say that the peer of each has sent something.
+func sent(conns ...*loopConn) (events []unix.EpollEvent) {
+	for _, c := range conns {
+		events = append(events, unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.fd)})
+	}
+	return events
 }
 
 // storeBig stores a value that is more than the socket of a connection takes.
@@ -55,7 +68,7 @@ func TestClosedConnectionHasNoDeadline(t *testing.T) {
 	storeBig(t, s, "big")
 	c, p := inHand(t, s)
 	p.send("get big\nget big\nquit\n")
-	c.readable()
+	c.loop.serve(sent(c))
 	require.Equal(t, 1, c.loop.timed)
 	go func() { _, _ = io.Copy(io.Discard, p.nc) }()
 	for !c.closed {
@@ -73,7 +86,7 @@ func TestCutOffFillEndsItsLeaseWhenAWriteFails(t *testing.T) {
 	c, p := inHand(t, s)
 	p.send("mn\nls k 100 L" + token + "\nabc")
 	require.NoError(t, p.nc.Close())
-	c.readable()
+	c.loop.serve(sent(c))
 	require.True(t, c.closed)
 	holder.send("lg k\n")
 	require.Contains(t, holder.line(), "LE L")
@@ -129,7 +142,7 @@ func TestFillsDoNotProlongAStall(t *testing.T) {
 	first, second := c.queue.reserve(nil, nil), c.queue.reserve(nil, nil)
 	c.waits = true
 	p.send("get big\n")
-	c.readable()
+	c.loop.serve(sent(c))
 	first.fill(make([]byte, 900<<10))
 	c.wasPosted()
 	require.NotEmpty(t, c.unsent)

@@ -14,12 +14,12 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/leasecache/leasecache/internal/storage/memory"
-	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/server/owner"
 	"github.com/leasecache/leasecache/shard/single"
@@ -42,9 +42,11 @@ type Config struct {
 	Denied       Denied        // commands that clients may not use
 
 	Loops         int  // event loops for the connections; 0 gives each a goroutine
+	Ring          bool // the loops use io_uring where they may
 	AllowShutdown bool // clients may end the server: see ShutdownAsked
 
-	Version string // of this program
+	Version string    // of this program
+	Trace   io.Writer // shown what connections and commands do, line by line; nil for nobody
 	Keeper  *single.Keeper
 	Logger  *slog.Logger // [slog.Default()]
 
@@ -92,12 +94,14 @@ type Server struct {
 	listeners []net.Listener // the port, if there is one, then the Unix socket
 	// The event loops; nil where each connection has a goroutine.
 	transport *transport
+	noRing    sync.Once // it was said that there is no io_uring
 	stats     counters
 	budget    *budget
 	users     *users // nil if everybody may come in
 	logs      [logKinds]logLimit
 	watchers  *watchers
-	numbers   atomic.Int64 // of connections
+	traced    <-chan struct{} // closed when Config.Trace has had its last line
+	numbers   atomic.Int64    // of connections
 
 	memory    atomic.Int64 // Config.Memory, or what cache_memlimit made of it
 	statsBase atomic.Pointer[tally]
@@ -134,6 +138,10 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits, err := leaseLimits(cfg.Memory, cfg.Keeper.Shards())
+	if err != nil {
+		return nil, err
+	}
 	cache, err := memory.New(memory.Options{
 		Bytes:         cfg.Memory - notForValues(cfg.Memory),
 		Reserve:       reserveTimes * cfg.Memory,
@@ -161,16 +169,18 @@ func New(cfg Config) (*Server, error) {
 		shutdown:  make(chan struct{}),
 	}
 	s.watchers = newWatchers(s.budget, s.watchChanged)
+	s.traced = s.trace(cfg.Trace)
 	for _, prefix := range cfg.LeaseOnly {
 		s.only = append(s.only, []byte(prefix))
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.started = s.clock.now()
+	s.numbers.Store(int64(len(listeners) - 1)) // those before belong to the listeners
 	s.memory.Store(cfg.Memory)
 	s.owner = owner.New(owner.Options{
 		Keeper: cfg.Keeper,
 		Cache:  cache,
-		Limits: leaseLimits(cfg.Memory/leaseShareOf, cfg.Keeper.Shards()),
+		Limits: limits,
 		Clock:  s.clock.now,
 	})
 	if cfg.Loops > 0 {
@@ -201,41 +211,6 @@ func (s *Server) warnOfDoubt() {
 	if closed > 0 {
 		s.log.Warn("shards are closed for a while after bounded intents of a former life", "shards", closed)
 	}
-}
-
-// leaseShareOf is the part of the memory that lease state may take: a
-// sixteenth.
-const leaseShareOf = 16
-
-// processTakes is what the system counts for a server that holds nothing and has a
-// few connections: half of it is the program itself.
-const processTakes = 16 << 20
-
-// notForValues is the part of the memory that the store does not get, so that all
-// of the process keeps to it: half of what lease state may take, as it rarely does,
-// or the process itself if that is more. So what is taken is within a twentieth of
-// the memory whether there is lease state or not. Of little memory it is a quarter
-// at most, or nothing would be left.
-func notForValues(memory int64) int64 {
-	return max(memory/leaseShareOf/2, min(processTakes, memory/4))
-}
-
-// leaseLimits divides the memory for lease state among the shards. Of a shard's
-// part three eighths are for leases and as much for tags, an eighth each for
-// intents and for doubts. What one of them takes, with its key and its place in
-// the tables, is measured by TestLeaseStateKeepsItsMemory.
-func leaseLimits(bytes int64, shards uint32) lease.Limits {
-	const (
-		perLease, perIntent, perTag = 384, 512, 192
-		least                       = 32
-	)
-	each := int(bytes / int64(shards))
-	l := lease.DefaultLimits()
-	l.Leases = max(least, each*3/8/perLease)
-	l.Intents = max(least, each/8/perIntent)
-	l.Doubts = max(least, each/8/perIntent)
-	l.Tags = max(least, each*3/8/perTag)
-	return l
 }
 
 // Addr is the address clients reach: the port's, or the Unix socket's where there
@@ -389,6 +364,10 @@ func (s *Server) Stop(ctx context.Context) error {
 		<-done
 	}
 	s.working.Wait() // only connections begin such work
+	select {
+	case <-s.traced:
+	case <-time.After(lastLines): // whoever reads it does not
+	}
 	if s.transport != nil {
 		s.transport.stop()
 	}
@@ -413,3 +392,11 @@ func (s *Server) leaseOnly(key []byte) bool {
 // versionLine begins with the version of memcached whose commands are spoken:
 // clients read three numbers from it.
 func (s *Server) versionLine() string { return "1.6.45 leasecache " + s.cfg.Version }
+
+// threads is how many threads serve clients, as memcached counts them.
+func (s *Server) threads() int {
+	if s.cfg.Loops > 0 {
+		return s.cfg.Loops
+	}
+	return runtime.GOMAXPROCS(0)
+}

@@ -23,6 +23,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start runs a server that remembers nothing, and stops it with the test.
 // loops is the transport under test. The tests hold for both.
+var ring = flag.Bool("server.ring", true, "event loops use io_uring where they may")
+
 var loops = flag.Int("server.loops", 2, "event loops for connections; 0 is a goroutine for each")
 
 func start(t testing.TB, change func(*Config)) *Server {
@@ -34,6 +36,7 @@ func start(t testing.TB, change func(*Config)) *Server {
 		Memory:       64 << 20,
 		StallTimeout: 2 * time.Second,
 		Loops:        *loops,
+		Ring:         *ring,
 		Version:      "test",
 		Keeper:       keeper,
 		Logger:       slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -294,7 +297,7 @@ func TestTooManyConnections(t *testing.T) {
 func TestStopAnswersWhoWaits(t *testing.T) {
 	keeper, err := single.Ephemeral(single.Options{Shards: 4, ClusterID: "test"}, true)
 	require.NoError(t, err)
-	s, err := New(Config{Loops: *loops, Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s, err := New(Config{Loops: *loops, Ring: *ring, Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }()

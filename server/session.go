@@ -19,16 +19,19 @@ type session struct {
 	closed func(protocol.CloseReason)
 	login  *protocol.Login // until the peer is known; nil then, or if everybody may come in
 
+	failures int // to log in
+
 	out    []byte  // replies of this batch that nothing has to wait for
 	at     reading // of this batch
 	reader reader  // takes the answers of reads
 	meta   metaViewer
 	editor editor
 	tags   []byte // scratch
-	resume bool   // the last request is a get whose keys from next on are to be answered still, a dump, or stats sizes
+	resume bool   // the last request is a get whose keys from next on are to be answered still, a dump, stats sizes or a cachedump
 	next   int
 	dump   dump
 	sizing sizing
+	list   listing
 	placed int  // replies of this batch that have to wait
 	over   bool // the peer asked for the end of the server
 	before int  // requests of this batch before the one that is executed
@@ -52,6 +55,8 @@ const (
 const (
 	// fullBatch is how many bytes of replies are composed before they are written.
 	fullBatch = 256 << 10
+	// prefetchBytes is how far requests are looked at before they are parsed.
+	prefetchBytes = 4 << 10
 	// fullPlaces is how many places are reserved before they are counted.
 	fullPlaces = 256
 	// maxHeld is how many bytes of replies are kept for a peer that does not read
@@ -126,9 +131,13 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 			return used, state
 		}
 	}
+	ahead := used
 	for s.before = 0; ; s.before++ {
 		if s.before >= s.srv.cfg.Turn && used < len(buf) {
 			return used, feedTurn
+		}
+		if used >= ahead {
+			ahead = used + s.prefetch(buf[used:])
 		}
 		n, status := s.parser.Next(buf[used:])
 		req := s.parser.Request()
@@ -166,6 +175,27 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 	}
 }
 
+// prefetch has memory bring what the next requests in buf will look up, if there
+// are several, and returns how far it looked: everything is looked at once.
+func (s *session) prefetch(buf []byte) (looked int) {
+	var list [owner.PrefetchKeys][]byte
+	keys := list[:0]
+	for buf = buf[:min(len(buf), prefetchBytes)]; len(keys) < len(list); {
+		key, n := protocol.GuessKey(buf[looked:])
+		if n == 0 {
+			break
+		}
+		looked += n
+		if len(key) > 0 {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) > 1 {
+		s.owner.Prefetch(keys)
+	}
+	return max(looked, 1)
+}
+
 // refuse notes that the connection is closed for what its peer speaks.
 func (s *session) refuse(why protocol.CloseReason) {
 	s.srv.stats.refused(why)
@@ -189,6 +219,8 @@ func (s *session) again() bool {
 		return s.dumpOn(s.parser.Request())
 	case s.sizing.counts != nil:
 		return s.sizesOn(s.parser.Request())
+	case s.list.running:
+		return s.cachedumpOn(s.parser.Request())
 	}
 	return s.get()
 }
@@ -202,7 +234,7 @@ func (s *session) pipelined() bool {
 }
 
 // hungUp does what is left to do when the peer went away: rest is what feed did
-// not use. A fill that was cut off is a broken one, and ends its lease.
+// not use. A fill that was cut off, or not reached, ends its lease.
 func (s *session) hungUp(rest []byte, at reading) {
 	if s.login != nil {
 		return
@@ -212,11 +244,34 @@ func (s *session) hungUp(rest []byte, at reading) {
 	if s.watcher != nil {
 		s.srv.watchers.leave(s.watcher)
 	}
-	req, ok := s.parser.Unfinished(rest)
-	if ok && req.Verb == protocol.VerbLS {
-		// An error is the owner's that stops: its leases end anyway.
-		_, _ = s.owner.GiveBack(at.now, shard.Hash(req.Key), req.Key, lease.Token(req.Token))
+	// What was not executed is a peer's that went away without its replies, and is
+	// not executed now. But its fills end their leases, or the keys would wait for
+	// nobody.
+	for {
+		n, status := s.parser.Next(rest)
+		switch status {
+		case protocol.Ready, protocol.Bad:
+			s.giveBack(s.parser.Request(), at)
+		case protocol.NeedMore:
+			if req, ok := s.parser.Unfinished(rest[n:]); ok {
+				s.giveBack(req, at)
+			}
+			return
+		default:
+			return
+		}
+		rest = rest[n:]
 	}
+}
+
+// giveBack ends the lease of a fill that is not to be.
+func (s *session) giveBack(req *protocol.Request, at reading) {
+	refused := req.Err.Kind != protocol.NoError && req.Err.Cause == protocol.CauseLine
+	if refused || req.Verb != protocol.VerbLS && req.Verb != protocol.VerbLeaseSet {
+		return
+	}
+	// An error is the owner's that stops: its leases end anyway.
+	_, _ = s.owner.GiveBack(at.now, shard.Hash(req.Key), req.Key, lease.Token(req.Token))
 }
 
 // reserve gives a reply that has to wait its place, behind those of the batch.

@@ -13,13 +13,15 @@ import (
 // it does not keep more than one that gets a large value.
 const maxConnsReply = 1 << 20
 
-// statsConns is stats conns: the listener under number 0, then the connections in
-// the order in which they came.
+// statsConns is stats conns: the listeners under the numbers from 0 on, then the
+// connections in the order in which they came.
 func (s *session) statsConns() {
 	srv, now := s.srv, s.srv.clock.now()
-	s.connStat(0, "addr", address(srv.Addr()))
-	s.connStat(0, "state", "conn_listening")
-	s.connStat(0, "secs_since_last_cmd", strconv.FormatInt((now-srv.started)/second, 10))
+	for i, a := range srv.Addrs() {
+		s.connStat(int64(i), "addr", address(a))
+		s.connStat(int64(i), "state", "conn_listening")
+		s.connStat(int64(i), "secs_since_last_cmd", strconv.FormatInt((now-srv.started)/second, 10))
+	}
 	begin := len(s.out)
 	conns := srv.sortedConns()
 	for i, c := range conns {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"os"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -37,7 +36,7 @@ func (s *session) statsGeneral() {
 	s.stat("accepting_conns", 1)            // too many are accepted to be told so
 	s.stat("listen_disabled_num", 0)        // hence
 	s.stat("time_in_listen_disabled_us", 0) // and
-	s.stat("threads", int64(runtime.GOMAXPROCS(0)))
+	s.stat("threads", int64(srv.threads()))
 	s.statCounts(&g.counts, connYields)
 	s.stat("hash_bytes", g.memory.Index)
 	s.stat("malloc_fails", 0) // the program would not go on

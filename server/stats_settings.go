@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"net"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +25,7 @@ func (s *session) statsSettings() {
 	s.statText("domain_socket", orNull(cfg.UnixSocket))
 	s.statText("umask", strconv.FormatUint(uint64(cfg.UnixMode), 8)) // memcached's name for the socket's mode
 	s.statText("shutdown_command", yesOrNo(cfg.AllowShutdown))
-	s.stat("num_threads", int64(runtime.GOMAXPROCS(0)))
+	s.stat("num_threads", int64(srv.threads()))
 	s.stat("reqs_per_event", int64(cfg.Turn))
 	s.statText("stat_key_prefix", string(prefixEnd))
 	s.statText("detail_enabled", yesOrNo(srv.prefixes.on()))

@@ -2,8 +2,10 @@ package server
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -223,8 +225,7 @@ func TestCachedumpIsBounded(t *testing.T) {
 		f.do(fmt.Appendf(nil, "set %0200d 0 0 1\r\nx\r\n", i))
 	}
 	dump := func(limit int) []string {
-		_, _ = f.feed(fmt.Appendf(nil, "stats cachedump 1 %d\r\n", limit), f.srv.clock.read())
-		reply := string(f.taken())
+		reply := string(f.all(fmt.Appendf(nil, "stats cachedump 1 %d\r\n", limit)))
 		require.True(t, strings.HasSuffix(reply, "END\r\n"))
 		require.LessOrEqual(t, len(reply), maxCachedump)
 		return strings.Split(strings.TrimSuffix(reply, "\r\nEND\r\n"), "\r\n")
@@ -233,6 +234,38 @@ func TestCachedumpIsBounded(t *testing.T) {
 	all := dump(0)
 	require.Greater(t, len(all), 9000)
 	require.Regexp(t, `^ITEM [0-9]{200} \[1 b; 0 s\]$`, all[0])
+}
+
+// Where no key may be shown, everything is gone through, and others have their turn.
+func TestCachedumpTakesTurns(t *testing.T) {
+	f := newFed(t)
+	for i := range 10_000 {
+		f.do(fmt.Appendf(nil, "ms %s 1 b\r\nx\r\n", base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "k %d", i))))
+	}
+	request := []byte("stats cachedump 1 0\r\nmn\r\n")
+	used, state := f.feed(request, f.srv.clock.read())
+	require.Zero(t, used)
+	require.Equal(t, feedFull, state)
+	require.Empty(t, f.taken())
+	require.Equal(t, "END\r\nMN\r\n", string(f.all(request)))
+}
+
+func TestStatsConnsListsEveryListener(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	s := start(t, func(c *Config) { c.MoreListen, c.UnixSocket = []string{"127.0.0.1:0"}, path })
+	p := dial(t, s)
+	p.send("stats conns\n")
+	lines := map[string]string{}
+	for line := p.line(); line != "END"; line = p.line() {
+		_, rest, _ := strings.Cut(line, " ")
+		name, value, _ := strings.Cut(rest, " ")
+		lines[name] = value
+	}
+	for id, addr := range []string{"tcp:" + s.Addrs()[0].String(), "tcp:" + s.Addrs()[1].String(), "unix:" + path} {
+		require.Equal(t, addr, lines[fmt.Sprintf("%d:addr", id)])
+		require.Equal(t, "conn_listening", lines[fmt.Sprintf("%d:state", id)])
+	}
+	require.Equal(t, "tcp:"+p.nc.LocalAddr().String(), lines["3:addr"])
 }
 
 func TestStatsConns(t *testing.T) {

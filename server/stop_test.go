@@ -18,7 +18,7 @@ import (
 func TestStopEndsPeersThatNeverPause(t *testing.T) {
 	keeper, err := single.Ephemeral(single.Options{Shards: 64, ClusterID: "test"}, true)
 	require.NoError(t, err)
-	s, err := New(Config{Loops: *loops, Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.DiscardHandler)})
+	s, err := New(Config{Loops: *loops, Ring: *ring, Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }()

@@ -64,7 +64,7 @@ func try(t testing.TB, path string) (*Server, error) {
 	keeper, err := single.Ephemeral(single.Options{Shards: 1}, false)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, keeper.Close()) })
-	return New(Config{Listen: NoPort, UnixSocket: path, Memory: 64 << 20, Loops: *loops, Keeper: keeper})
+	return New(Config{Listen: NoPort, UnixSocket: path, Memory: 64 << 20, Loops: *loops, Ring: *ring, Keeper: keeper})
 }
 
 // What a process left that was killed is replaced.

@@ -259,7 +259,7 @@ func TestWatchersEndWithTheServer(t *testing.T) {
 	keeper, err := single.Ephemeral(single.Options{Shards: 4, ClusterID: "test"}, true)
 	require.NoError(t, err)
 	var logged strings.Builder
-	s, err := New(Config{Loops: *loops, Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	s, err := New(Config{Loops: *loops, Ring: *ring, Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }()
@@ -291,7 +291,7 @@ func TestWatchDuringStop(t *testing.T) {
 	for range 20 {
 		keeper, err := single.Ephemeral(single.Options{Shards: 4, ClusterID: "test"}, true)
 		require.NoError(t, err)
-		s, err := New(Config{Loops: *loops, Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		s, err := New(Config{Loops: *loops, Ring: *ring, Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 		require.NoError(t, err)
 		served := make(chan error, 1)
 		go func() { served <- s.Serve() }()

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/leasecache/leasecache/internal/build"
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/shard/single"
 )
@@ -63,9 +65,10 @@ func (c *Command) serve(ctx context.Context) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	if c.Config.Threads > 0 {
-		runtime.GOMAXPROCS(c.Config.Threads) // the whole process's, so it is not Run's to set
+	if c.Config.Threads == 0 {
+		c.Config.Threads = runtime.GOMAXPROCS(0)
 	}
+	runtime.GOMAXPROCS(c.Config.processors()) // the whole process's, so it is not Run's to set
 	err := c.Run(ctx)
 	if closed := c.Close(); err == nil {
 		err = closed
@@ -86,7 +89,7 @@ func (c *Command) ParseFlags(args []string) error {
 		return err
 	}
 	if cfg.Version {
-		fmt.Fprintf(c.stdout, "leasecached %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		fmt.Fprint(c.stdout, build.Line("leasecached"))
 		return errAnswered
 	}
 	c.unknown = unknown
@@ -135,7 +138,7 @@ func (c *Command) Run(ctx context.Context) (err error) {
 	c.served = make(chan error, 1)
 	go func() { c.served <- c.node.Serve() }()
 	c.log.Info("serving", "listen", c.listening(), "admin", c.node.AdminAddr(), "unix", c.Config.UnixSocket,
-		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", version())
+		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", build.Version())
 	close(c.ready)
 
 	for {
@@ -167,12 +170,18 @@ func (c *Command) Ready() <-chan struct{} { return c.ready }
 // there is no port.
 func (c *Command) Addr() string { return c.node.Addr() }
 
-// listening is the address of the port with the number that it was given.
+// listening is the addresses of all ports with the numbers that they were given.
 func (c *Command) listening() string {
-	if c.Config.Listen == server.NoPort {
+	var all []string
+	for _, a := range c.node.Addrs() {
+		if a.Network() != "unix" {
+			all = append(all, a.String())
+		}
+	}
+	if len(all) == 0 {
 		return server.NoPort
 	}
-	return c.node.Addr()
+	return strings.Join(all, ",")
 }
 
 // AdminAddr is where the admin HTTP server listens, host:port.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -40,11 +41,12 @@ type Config struct {
 	MaxItemSize int   // bytes
 	LeaseOnly   []string
 	Threads     int    // 0: one a core
-	IO          string // auto, epoll or goroutines
+	IO          string // auto, uring, epoll or goroutines
 
 	// In memcached's place only, see standin.go.
 	Denied     server.Denied
-	MoreListen []string // host:port
+	MoreListen []string  // host:port
+	trace      io.Writer // shown what clients do; nil for none
 
 	LogLevel  slog.Level
 	LogFormat string // text or json

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/shard/single"
 )
 
@@ -29,7 +30,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil, errors.Is(err, errAnswered):
 		return 0
-	case errors.As(err, &usage), errors.Is(err, single.ErrMismatch), errors.Is(err, single.ErrSettings):
+	case errors.As(err, &usage), errors.Is(err, single.ErrMismatch), errors.Is(err, single.ErrSettings), errors.Is(err, server.ErrMemory):
 		return 2
 	}
 	return 1

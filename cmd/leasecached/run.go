@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"runtime"
+	"syscall"
 
+	"github.com/leasecache/leasecache/internal/build"
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/server/admin"
 	"github.com/leasecache/leasecache/shard/single"
@@ -49,21 +52,32 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		AllowShutdown: cfg.AllowShutdown,
 		Denied:        cfg.Denied,
 		Loops:         cfg.loops(),
-		Version:       version(),
+		Ring:          cfg.IO == "uring" || cfg.IO == "auto",
+		Version:       build.Version(),
+		Trace:         cfg.trace,
 		Keeper:        k,
 		Logger:        log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, inUse(err, "listen")
 	}
 	if cfg.Admin == server.NoPort {
 		return ports{clients, nil}, nil
 	}
 	a, err := admin.New(cfg.Admin, clients, log)
 	if err != nil {
-		return nil, errors.Join(err, clients.Stop(context.Background()))
+		return nil, errors.Join(inUse(err, "admin"), clients.Stop(context.Background()))
 	}
 	return ports{clients, a}, nil
+}
+
+// inUse adds to an error of a port in use the flag that takes another.
+func inUse(err error, flag string) error {
+	var op *net.OpError
+	if errors.As(err, &op) && errors.Is(op, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: --%s HOST:PORT takes another", err, flag)
+	}
+	return err
 }
 
 // loops is how many event loops serve clients; 0 is a goroutine for each.
@@ -71,7 +85,17 @@ func (c *Config) loops() int {
 	if c.IO == "goroutines" || c.IO == "auto" && runtime.GOOS != "linux" {
 		return 0
 	}
-	return runtime.GOMAXPROCS(0) // what --threads set, or all cores
+	return c.Threads
+}
+
+// processors is how many threads Go may use at a time. One more than the loops: Go's
+// monitor takes a loop for stuck whenever it sleeps, and comes by every few
+// microseconds, unless there is one to spare for the rest of the program.
+func (c *Config) processors() int {
+	if n := c.loops(); n > 0 {
+		return n + 1
+	}
+	return c.Threads
 }
 
 // Serve returns when one of the two fails, or when both were stopped.

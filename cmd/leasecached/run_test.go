@@ -71,7 +71,7 @@ func TestAnAdminPortInUse(t *testing.T) {
 
 	err = newRealHarness().execute(t.Context(),
 		[]string{"--ephemeral", "--listen", addr, "--admin", taken.Addr().String()})
-	require.ErrorContains(t, err, "address already in use")
+	require.ErrorContains(t, err, "address already in use: --admin HOST:PORT takes another")
 	require.Equal(t, 1, exitCode(err))
 	again, err := net.Listen("tcp", addr)
 	require.NoError(t, err, "the client port was closed")

@@ -137,8 +137,8 @@ var groups = []group{
 			"cores to use, and event loops; 0 is all of them",
 			number(func(c *Config) *int { return &c.Threads }, 0, math.MaxInt16)},
 		{"io", "KIND", "auto", quoted,
-			"how connections are served: epoll (event loops), goroutines (one each), or auto, which is epoll on Linux",
-			oneOf(func(c *Config) *string { return &c.IO }, "auto", "epoll", "goroutines")},
+			"how connections are served: epoll (event loops), uring (event loops that read and write many connections with one system call), goroutines (one each), or auto: on Linux uring, or epoll where the kernel refuses that",
+			oneOf(func(c *Config) *string { return &c.IO }, "auto", "uring", "epoll", "goroutines")},
 	}},
 	{"Log", []setting{
 		{"log-level", "LEVEL", "info", quoted,

@@ -158,6 +158,9 @@ func TestBadValuesAreOneSentenceAndCodeTwo(t *testing.T) {
 		{args: []string{"--insecure=perhaps"}, want: `--insecure: "perhaps" is neither true nor false`},
 
 		{args: []string{"--memroy", "1GiB"}, want: `unknown flag: --memroy (--help lists what there is)`},
+		{args: []string{"-m", "64"}, want: `unknown shorthand flag: 'm' in -m (--help lists what there is; memcached's flags are taken by: leasecached memcached ...)`},
+		{args: []string{"--port=9"}, want: `unknown flag: --port (--help lists what there is; memcached's flags are taken by: leasecached memcached ...)`},
+		{args: []string{"-z"}, want: `unknown shorthand flag: 'z' in -z (--help lists what there is)`},
 		{args: []string{"--memory"}, want: `flag needs an argument: --memory (--help lists what there is)`},
 		{args: []string{"start"}, want: `unexpected argument "start": every setting is a flag (--help lists them)`},
 

@@ -92,6 +92,9 @@ func readFlags(args []string) (values, error) {
 		if errors.Is(err, pflag.ErrHelp) {
 			return nil, err
 		}
+		if memcachedFlags(args) {
+			return nil, usagef("%w (--help lists what there is; memcached's flags are taken by: leasecached memcached ...)", err)
+		}
 		return nil, usagef("%w (--help lists what there is)", err)
 	}
 	if fs.NArg() > 0 {

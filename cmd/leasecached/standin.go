@@ -10,7 +10,8 @@ import (
 // suite: it takes memcached's own flags, and what they leave open is as memcached
 // has it, not as leasecached does: one cache in memory, open to every network, and
 // no admin port. The environment and the configuration file of leasecached do not
-// count. The files standin*.go are this mode, and nothing else knows of it.
+// count. The files standin*.go are this mode, and nothing else knows
+// of it but for a hint where its flags are given without it.
 
 // standInName is the first argument that asks for it.
 const standInName = "memcached"

@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+
+	"github.com/leasecache/leasecache/internal/build"
 )
 
 // memcachedOptions are the options of memcached 1.6.45, and -D, which has no long
@@ -31,7 +33,7 @@ func (s *standIn) set(letter byte, value string) error {
 	case 'i':
 		s.answer = "memcached " + memcachedVersion + "\n\n" + standInLicense
 	case 'V':
-		s.answer = "memcached " + memcachedVersion + " leasecache " + version() + "\n"
+		s.answer = "memcached " + memcachedVersion + " leasecache " + build.Version() + "\n"
 	case 'p':
 		s.port, s.tcpGiven = atoi(value), true
 	case 'U':

@@ -46,7 +46,7 @@ func standInMain(args []string, stdout, stderr io.Writer) error {
 	if err := s.absolute(); err != nil {
 		return err
 	}
-	cfg, err := s.config()
+	cfg, err := s.config(stderr)
 	if err != nil {
 		return err
 	}
@@ -83,8 +83,9 @@ func (s *standIn) absolute() (err error) {
 	return err
 }
 
-// config is the node that memcached's flags ask for.
-func (s *standIn) config() (Config, error) {
+// config is the node that memcached's flags ask for; -vv shows on stderr what clients
+// do.
+func (s *standIn) config(stderr io.Writer) (Config, error) {
 	cfg, err := settle(nil)
 	if err != nil {
 		return cfg, err
@@ -111,7 +112,7 @@ func (s *standIn) config() (Config, error) {
 	case 1:
 		cfg.LogLevel = slog.LevelInfo
 	default:
-		cfg.LogLevel = slog.LevelDebug
+		cfg.LogLevel, cfg.trace = slog.LevelDebug, stderr
 	}
 	return cfg, nil
 }
@@ -154,6 +155,9 @@ func (s *standIn) warn(log *slog.Logger, addrs []net.Addr) {
 	if len(s.unused) > 0 {
 		log.Warn("options of memcached without an effect here", "options", strings.Join(s.unused, " "))
 	}
+	if s.socket != "" && (s.listen != "" || s.tcpGiven && s.port != 0) {
+		log.Warn("no port is opened: -s takes the place of -p and -l, as in memcached", "unix", s.socket)
+	}
 	if s.udp != 0 {
 		log.Warn("UDP is not spoken here", "option", fmt.Sprintf("-U %d", s.udp))
 	}
@@ -181,6 +185,9 @@ func (s *standIn) explain(err error) error {
 	var no syscall.Errno
 	if errors.As(err, &op) && errors.As(op.Err, &no) {
 		why = strings.ToUpper(no.Error()[:1]) + no.Error()[1:]
+		if no == syscall.EADDRINUSE {
+			why += "\n-p takes another port, and -l another address" // memcached's line stays as it is
+		}
 	}
 	switch {
 	case s.socket != "":

@@ -21,7 +21,7 @@ func standInConfig(t *testing.T, line string) (*standIn, Config) {
 	t.Helper()
 	s, err := readStandIn(strings.Fields(line))
 	require.NoError(t, err, line)
-	cfg, err := s.config()
+	cfg, err := s.config(nil)
 	require.NoError(t, err, line)
 	return s, cfg
 }
@@ -163,7 +163,7 @@ func TestStandInRefusals(t *testing.T) {
 	} {
 		s, err := readStandIn(strings.Fields(line))
 		if err == nil {
-			_, err = s.config()
+			_, err = s.config(nil)
 		}
 		if want.code == 0 {
 			require.NoError(t, err, line)

@@ -84,7 +84,7 @@ func (o *options) unreachable(err error) error {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nothing listens on %s: start leasecached, or name the admin address of a running one with --server HOST:ADMINPORT", o.server)
+		return fmt.Errorf("nothing listens on %s: start leasecached, or name the admin address of a running one with --server HOST:ADMINPORT; `leasecached memcached` and `--admin none` have none", o.server)
 	case errors.As(err, &dns):
 		return fmt.Errorf("the host of %s is not known (%s): check --server", o.server, dns.Err)
 	case errors.As(err, &op) && op.Op == "dial":

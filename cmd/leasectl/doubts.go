@@ -15,7 +15,17 @@ func newDoubts(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doubts",
 		Short: "Keys and shards that are not cached until the database was fenced",
-		Args:  cobra.NoArgs,
+		Long: `Keys and shards that are not cached until the database was fenced. A writer's intent ran out, or the server restarted under
+it, and nobody knows whether he may still commit. Readers load from the database and fill nothing until one of them, with a fence,
+has shut him out; a client with a fence does that by itself.
+
+SHARD IN DOUBT         all keys of this shard are
+EPOCH                  of the shard: it grows with every start of the server, and is the upper part of each token
+CLEARED BY A FENCE AT  the token that a fence has to be raised to for the shard to be cached again
+
+KEY IN DOUBT           this key alone, with its shard
+INTENTS THAT RAN OUT   the tokens of the writers; a fence at one more than the largest ends all of them`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q, err := limit.query()
 			if err != nil {

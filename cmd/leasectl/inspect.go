@@ -16,7 +16,17 @@ func newInspect(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect KEY",
 		Short: "All that is known of one key, and what a reader would be told now; changes nothing",
-		Args:  oneKey,
+		Long: `All that is known of one key, and what a reader would be told now; changes nothing.
+
+shard      which part of the keys it belongs to, with its epoch, which grows with every start of the server, and its state: open;
+           doubt, a writer of before may still commit, and its keys are not cached; closed, for a short while after a restart
+reader     what a reader (lg) would be answered
+value      what is stored: its size, the flags of the client, its version
+lease      who may fill the key: the number of the lease, its time, and how many readers wait for the value (parked)
+intents    writers that announced themselves and are not done; nobody fills meanwhile
+doubts     intents that ran out: nobody knows whether their writers may still commit, and a fence in the database has to tell
+last void  the number of the newest invalidation, store or intent that is remembered: a fill under a lease of a smaller one is refused`,
+		Args: oneKey,
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := keys.name(args[0])
 			if err != nil {

@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
+	"github.com/leasecache/leasecache/internal/build"
 	"github.com/spf13/cobra"
 )
 
@@ -44,12 +46,26 @@ All other commands ask the server that --server names.`,
 	root.PersistentFlags().StringVarP(&o.output, "output", "o", "text", "text, or json: the server's answer as it is")
 	root.AddCommand(
 		newStatus(o), newShards(o), newLeases(o), newIntents(o), newDoubts(o),
-		newInspect(o), newGet(o), newInvalidate(o), newDemo(o),
+		newInspect(o), newGet(o), newInvalidate(o), newDemo(o), newVersion(),
 	)
+	root.Version = build.Version() // gives the flag --version
+	root.SetVersionTemplate(build.Line("leasectl"))
 	for _, c := range root.Commands() {
 		c.RunE = failing(c.RunE)
 	}
 	return root
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "The version of this program; status shows the server's",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := io.WriteString(c.OutOrStdout(), build.Line("leasectl"))
+			return err
+		},
+	}
 }
 
 // failing marks what a verb returns as a failure, unless it found the command line to be wrong.

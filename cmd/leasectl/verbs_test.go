@@ -286,7 +286,7 @@ func TestWrongServers(t *testing.T) {
 	defer page.Close()
 
 	for name, c := range map[string]struct{ addr, says string }{
-		"nothing there":   {free, "nothing listens on " + free + ": start leasecached, or name the admin address of a running one with --server HOST:ADMINPORT"},
+		"nothing there":   {free, "nothing listens on " + free + ": start leasecached, or name the admin address of a running one with --server HOST:ADMINPORT; `leasecached memcached` and `--admin none` have none"},
 		"no such host":    {"leasecache.invalid:1", "check --server"},
 		"client port":     {talk(""), "does not speak HTTP: --server wants the admin port"},
 		"memcached":       {talk("ERROR\r\n"), "does not speak HTTP: --server wants the admin port"},

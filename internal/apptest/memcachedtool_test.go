@@ -47,8 +47,8 @@ func TestMemcachedTool(t *testing.T) {
 		return string(out)
 	}
 	//   #  Item_Size  Max_age   Pages   Count   Full?  Evicted Evict_Time OOM
-	require.Regexp(t, `\n +1 +200B +[0-9]+s +[0-9]+ +1000 +no +0 +0 +0\n`, show("display"))
+	require.Regexp(t, `\n +1 +192B +[0-9]+s +[0-9]+ +1000 +no +0 +0 +0\n`, show("display"))
 	require.Regexp(t, `\n +curr_items +1000\s`, show("stats"))
 	require.Regexp(t, `\n +maxbytes +67108864\s`, show("settings"))
-	require.Regexp(t, `\n +224 +1000\s`, show("sizes"))
+	require.Regexp(t, `\n +192 +1000\s`, show("sizes"))
 }

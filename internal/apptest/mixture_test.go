@@ -22,7 +22,7 @@ func TestNoReplyHasBytesOfAnotherClient(t *testing.T) {
 	if testing.Short() {
 		length = time.Second
 	}
-	for _, transport := range []string{"epoll", "goroutines"} {
+	for _, transport := range []string{"uring", "epoll", "goroutines"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
 			p := Start(t, Options{Flags: []string{"--memory", "512MiB", "--io", transport}})

@@ -87,7 +87,7 @@ var rules = []rule{
 
 // storeMayUse is all that the store in memory may import outside the standard
 // library.
-var storeMayUse = []string{"golang.org/x/sys", "github.com/cespare/xxhash/v2", module + "/internal/invariants", module + "/internal/storage/memory", module + "/shard"}
+var storeMayUse = []string{"golang.org/x/sys", "github.com/cespare/xxhash/v2", module + "/internal/invariants", module + "/internal/prefetch", module + "/internal/storage/memory", module + "/shard"}
 
 func TestImports(t *testing.T) {
 	g, err := load(module + "/...")

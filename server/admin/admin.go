@@ -38,7 +38,7 @@ func New(addr string, srv *server.Server, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{srv: srv, log: log, ln: ln}
 	s.http = &http.Server{
-		Handler: s.routes(),
+		Handler: fatal(s.routes()),
 		// Somebody's half request must not hold a connection for ever.
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,

@@ -28,8 +28,8 @@ var (
 	// before still is; after a failed Quiet, take nothing as noted.
 	ErrUnknown = errors.New("state of the data directory is unknown until a restart")
 	// ErrNoIntents says that this node remembers nothing and may therefore
-	// give no intents.
-	ErrNoIntents = errors.New("no durable epochs: started with --ephemeral and without --volatile-intents")
+	// give no intents. It names no flag: not every mode of the program has them.
+	ErrNoIntents = errors.New("this node keeps nothing on disk and gives no write intents; leasecached with a data directory does")
 	// ErrClosed says that the Keeper was closed.
 	ErrClosed = errors.New("epochs are closed")
 )

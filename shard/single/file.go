@@ -27,7 +27,10 @@ type writer interface {
 
 var realDisk = disk{
 	create: func(name string) (writer, error) {
-		return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		// Whatever is left of that name is not opened: it may be a pipe, where that
+		// would wait, or a link to a file of somebody else.
+		_ = os.Remove(name)
+		return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	},
 	rename:  os.Rename,
 	syncDir: syncDir,

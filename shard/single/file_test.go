@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -205,6 +206,63 @@ func TestADamagedStateIsNeverAnEmptyStart(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(newer), 0o600))
 	_, err = Open(dir, few)
 	require.ErrorIs(t, err, ErrTooNew)
+}
+
+// A link that leads nowhere is not a missing state, and a pipe is not waited for.
+func TestAStateThatIsNoFile(t *testing.T) {
+	for want, put := range map[string]func(path string) error{
+		"a symbolic link": func(path string) error { return os.Symlink(path+".away", path) },
+		"a pipe":          func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a directory":     func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		dir := t.TempDir()
+		path := dir + "/" + stateName
+		require.NoError(t, put(path))
+		done := make(chan error, 1)
+		go func() {
+			_, err := Open(dir, few)
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			require.ErrorIs(t, err, ErrDamaged, want)
+			require.ErrorContains(t, err, path+" is damaged: it is no file but "+want)
+		case <-time.After(5 * time.Second):
+			require.Fail(t, "it hangs", want)
+		}
+		_, err := os.Lstat(path)
+		require.NoError(t, err, "it is left as it was found")
+	}
+}
+
+// Nor is what lies where the next state is written before it counts.
+func TestATemporaryThatIsNoFile(t *testing.T) {
+	precious := t.TempDir() + "/precious"
+	require.NoError(t, os.WriteFile(precious, []byte("x"), 0o600))
+	for _, put := range []func(path string) error{
+		func(path string) error { return os.Symlink(precious, path) },
+		func(path string) error { return syscall.Mkfifo(path, 0o600) },
+	} {
+		dir := t.TempDir()
+		require.NoError(t, put(dir+"/"+tempName))
+		done := make(chan error, 1)
+		go func() {
+			k, err := Open(dir, few)
+			if err == nil {
+				err = k.Close()
+			}
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			require.NoError(t, err)
+		case <-time.After(5 * time.Second):
+			require.Fail(t, "it hangs")
+		}
+	}
+	text, err := os.ReadFile(precious)
+	require.NoError(t, err)
+	require.Equal(t, "x", string(text))
 }
 
 // A right checksum over wrong numbers is damage too, by whoever wrote it.

@@ -69,10 +69,20 @@ func start(dir string, o Options, d disk) (*state, error) {
 
 func load(dir string, o Options) (*state, error) {
 	path := filepath.Join(dir, stateName)
-	data, err := os.ReadFile(path)
+	// Not by opening it: a link that leads nowhere is no missing state, which would
+	// be a new cluster, and the opening of a pipe waits for whoever writes to it.
+	info, err := os.Lstat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return newCluster(o)
 	}
+	if err != nil {
+		return nil, err
+	}
+	if kind := info.Mode().Type(); kind != 0 {
+		return nil, fmt.Errorf("%s is %w: it is no file but %s; nothing was changed: put the file in its place, or "+
+			"move the directory away to begin a new cluster, with an id and fence rows of its own", path, ErrDamaged, kindOf(kind))
+	}
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +95,18 @@ func load(dir string, o Options) (*state, error) {
 		return nil, fmt.Errorf("%s was %w", path, err)
 	}
 	return st, o.compare(dir, st.settings)
+}
+
+func kindOf(kind os.FileMode) string {
+	switch kind {
+	case os.ModeSymlink:
+		return "a symbolic link"
+	case os.ModeDir:
+		return "a directory"
+	case os.ModeNamedPipe:
+		return "a pipe"
+	}
+	return "something of type " + kind.String()
 }
 
 func newCluster(o Options) (*state, error) {

@@ -149,6 +149,21 @@ func (x *index) read(b unsafe.Pointer) uint64 {
 // the search; the key decides.
 func (x *index) find(part uint64, key []byte) (slot, at int, ok bool) {
 	want := part << (x.tagUp & 63)
+	slot, entry := x.seek(part)
+	for entry != 0 && (entry-want)>>(x.tagUp&63) == 0 {
+		if at := x.atOf(entry >> (x.up & 63)); record(x.mem[at:]).hasKey(key) {
+			return slot, at, true
+		}
+		slot++
+		entry = x.read(unsafe.Add(x.base, slot*int(x.width)))
+	}
+	return 0, 0, false
+}
+
+// seek returns the first slot from a hash part's home on that is empty or whose
+// entry is not below it, and what read finds there.
+func (x *index) seek(part uint64) (slot int, entry uint64) {
+	want := part << (x.tagUp & 63)
 	slot = x.home(part)
 	b := unsafe.Add(x.base, slot*int(x.width))
 	// Most entries lie within four slots of their homes. How many are passed over is
@@ -165,21 +180,22 @@ func (x *index) find(part uint64, key []byte) (slot, at int, ok bool) {
 	n += over
 	slot -= int(n)
 	b = unsafe.Add(x.base, slot*int(x.width))
-	entry := x.read(b)
+	entry = x.read(b)
 	for entry != 0 && int64(entry-want) < 0 {
 		b = unsafe.Add(b, x.width)
 		slot++
 		entry = x.read(b)
 	}
-	for entry != 0 && (entry-want)>>(x.tagUp&63) == 0 {
-		if at := x.atOf(entry >> (x.up & 63)); record(x.mem[at:]).hasKey(key) {
-			return slot, at, true
-		}
-		b = unsafe.Add(b, x.width)
-		slot++
-		entry = x.read(b)
+	return slot, entry
+}
+
+// first is where the first record with a hash part lies, if there is one.
+func (x *index) first(part uint64) (at int, ok bool) {
+	_, entry := x.seek(part)
+	if entry == 0 || (entry-part<<(x.tagUp&63))>>(x.tagUp&63) != 0 {
+		return 0, false
 	}
-	return 0, 0, false
+	return x.atOf(entry >> (x.up & 63)), true
 }
 
 // slotOf returns the slot of an entry that is known to be there, or -1.
