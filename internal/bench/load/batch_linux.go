@@ -35,13 +35,16 @@ type batch struct {
 // sending is whose requests lie in out, up to end.
 type sending struct{ conn, end int }
 
+// newRing is what a kernel without io_uring, or one that keeps it back, does not have.
+var newRing = uring.New
+
 // together has the run use a ring, if there is one, until done is called.
 func (g *Generator) together() (done func()) {
 	if g.open != nil {
 		return func() {} // when a reply came is to be known exactly
 	}
 	runtime.LockOSThread()
-	ring, err := uring.New(batchConns)
+	ring, err := newRing(batchConns)
 	if err != nil {
 		runtime.UnlockOSThread()
 		return func() {}
