@@ -28,7 +28,7 @@ func inHands(t *testing.T, s *Server, ring bool, n int) (*loop, []*loopConn, []*
 	first, p := inHand(t, s)
 	if ring {
 		first.loop.useRing()
-		require.NotNil(t, first.loop.ring, "the test needs a kernel with io_uring, Linux 6.6 or newer, that may be used")
+		require.NotNil(t, first.loop.ring, "the test needs a kernel with io_uring, Linux 6.0 or newer, that may be used")
 		t.Cleanup(first.loop.leaveRing)
 	}
 	conns, peers := []*loopConn{first}, []*peer{p}
