@@ -181,6 +181,8 @@ func batchDoesNotAllocate(t *testing.T, ring bool) {
 
 // A ring that fails is left, and nobody loses anything by it.
 func TestRingThatFails(t *testing.T) {
+	runtime.LockOSThread() // the ring is this thread's
+	defer runtime.UnlockOSThread()
 	s := start(t, nil)
 	l, conns, peers := inHands(t, s, true, 3)
 	for _, p := range peers {
