@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -40,9 +41,6 @@ var newRing = uring.New
 
 // together has the run use a ring, if there is one, until done is called.
 func (g *Generator) together() (done func()) {
-	if g.open != nil {
-		return func() {} // when a reply came is to be known exactly
-	}
 	runtime.LockOSThread()
 	ring, err := newRing(batchConns)
 	if err != nil {
@@ -52,9 +50,10 @@ func (g *Generator) together() (done func()) {
 	if g.batch.in == nil {
 		g.batch.in = make([]byte, batchConns*batchRead)
 	}
-	g.batch.ring = ring
+	b := &g.batch
+	b.ring, b.ready, b.out, b.sent = ring, b.ready[:0], b.out[:0], b.sent[:0] // of a run that failed
 	return func() {
-		g.batch.ring = nil
+		b.ring = nil
 		ring.Close()
 		runtime.UnlockOSThread()
 	}
@@ -72,7 +71,6 @@ func (g *Generator) exchange() error {
 	if err := b.ring.Do(); err != nil {
 		return err
 	}
-	b.out, b.sent = b.out[:0], b.sent[:0]
 	for i, at := range b.ready {
 		n, errno := b.ring.Result(i)
 		ended, err := g.arrived(at, b.in[i*batchRead:(i+1)*batchRead], b.have[i], n, errno)
@@ -83,11 +81,23 @@ func (g *Generator) exchange() error {
 			continue
 		}
 		if now := clock(); g.next(at, now) {
-			b.out = g.compose(at, now, b.out)
-			b.sent = append(b.sent, sending{at, len(b.out)})
+			g.enlist(at, now)
 		}
 	}
 	b.ready = b.ready[:0]
+	return g.sendOff()
+}
+
+// enlist composes the next batch of connection i, for sendOff.
+func (g *Generator) enlist(i int, since time.Duration) {
+	b := &g.batch
+	b.out = g.compose(i, since, b.out)
+	b.sent = append(b.sent, sending{i, len(b.out)})
+}
+
+// sendOff sends what was composed.
+func (g *Generator) sendOff() error {
+	b := &g.batch
 	from := 0
 	for _, s := range b.sent {
 		b.ring.Send(g.conns[s.conn].fd, b.out[from:s.end])
@@ -107,6 +117,7 @@ func (g *Generator) exchange() error {
 		}
 		from = s.end
 	}
+	b.out, b.sent = b.out[:0], b.sent[:0]
 	return nil
 }
 

@@ -79,13 +79,13 @@ func TestWithoutARing(t *testing.T) {
 
 // What a socket does not take of a batch goes on later, behind it.
 func TestLargeBatches(t *testing.T) {
-	w := Workload{Conns: 3, Depth: 200, Sets: 1, Keys: 600, Size: 20_000, Order: InTurn}
+	w := Workload{Conns: 2, Depth: 200, Sets: 1, Keys: 400, Size: 100_000, Order: InTurn}
 	g, err := New(serveFake(t, &fake{}), w)
 	require.NoError(t, err)
 	defer g.Close()
-	r, err := g.RunKeys(1800)
+	r, err := g.RunKeys(800)
 	require.NoError(t, err)
-	require.Equal(t, 1800, r.Keys)
+	require.Equal(t, 800, r.Keys)
 }
 
 // Values larger than any buffer come, and go, in pieces.
