@@ -20,9 +20,7 @@ import (
 // that wait for others.
 func TestLoopWithManyPeers(t *testing.T) {
 	bothWays(t, func(t *testing.T, ring bool) {
-		for range 3 {
-			simulate(t, ring, rand.Uint64(), 20_000)
-		}
+		simulate(t, ring, rand.Uint64(), 20_000)
 	})
 }
 
