@@ -14,6 +14,8 @@ func (st *State) applyRegister(index uint64, e Register) Result {
 		return Result{Code: Refused}
 	case m.Life == e.Life && e.Count <= m.Count:
 		return Result{Code: Stale} // a copy, or one that was overtaken
+	case m.Life == e.Life && st.live(m.Session):
+		return Result{Code: Stale} // the process has one, even if it does not know yet
 	}
 	id := shard.Session(index)
 	st.Sessions[id] = Session{Node: e.Node, TTL: st.Settings.TTL, Wait: st.Settings.Wait(st.Settings.TTL)}
@@ -32,8 +34,8 @@ func (st *State) applyRenew(e Renew) Result {
 			items[i] = NotFound
 		case r.Seq <= s.Seq:
 			items[i] = Stale // it only grows (R5)
-		case st.Members[s.Node].Forgotten:
-			items[i] = Refused
+		case st.Members[s.Node].Forgotten, st.Members[s.Node].Session != r.Session:
+			items[i] = Refused // it runs out; a newer process of the node has another
 		default:
 			s.Seq = r.Seq
 			st.Sessions[r.Session] = s

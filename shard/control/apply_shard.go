@@ -20,6 +20,7 @@ func (st *State) applyNote(e Note) Result {
 			continue
 		}
 		s := &st.Shards[n.Shard]
+		s.Notes++
 		s.Noted.Fenced = s.Noted.Fenced || n.Note.Fenced
 		s.Noted.Bounded = max(s.Noted.Bounded, wholeMillis(n.Note.Bounded))
 	}
@@ -51,9 +52,14 @@ func (st *State) applyFenced(e Fenced) Result {
 func (st *State) applyQuiet(e Quiet) Result {
 	items := make([]Code, len(e.Items))
 	for i, q := range e.Items {
-		if items[i] = st.at(q.Shard, q.Epoch, e.Session); items[i] == OK {
-			st.Shards[q.Shard].Noted = shard.Note{}
+		if items[i] = st.at(q.Shard, q.Epoch, e.Session); items[i] != OK {
+			continue
 		}
+		if st.Shards[q.Shard].Notes != q.Notes {
+			items[i] = Stale
+			continue
+		}
+		st.Shards[q.Shard].Noted = shard.Note{}
 	}
 	return Result{Items: items}
 }

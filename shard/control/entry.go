@@ -117,11 +117,24 @@ type Fence struct {
 	Token uint64
 }
 
-// Quiet says that nothing is outstanding in shards of the session: the gate is shut,
-// there are neither intents nor doubts, and no closure is left.
+// Quiet says that nothing is outstanding in shards of the session: it is sent under
+// the shut gate, with neither intents nor doubts there, and no closure left. Once it
+// is sent the owner takes nothing for noted, whether it opens the gate again or not:
+// the next intent waits for a Note that was applied after it was asked for, so that
+// Notes have grown.
+//
+//	1 The owner sends Quiet, which the network delays. 2 It opens the gate and begins
+//	an intent, noted as it was. 3 Quiet is applied. 4 The owner dies: no doubt.
 type Quiet struct {
 	Session shard.Session
-	Items   []At
+	Items   []Calm
+}
+
+// Calm is one shard of a Quiet.
+type Calm struct {
+	Shard shard.ID
+	Epoch shard.Epoch
+	Notes uint64 // of the shard when the gate was shut
 }
 
 // At is a shard at an epoch.
@@ -130,8 +143,8 @@ type At struct {
 	Epoch shard.Epoch
 }
 
-// Plan begins planned moves, each of a shard of From. The index of the entry is
-// their transfer id.
+// Plan begins planned moves, each of another shard of From. The index of the entry
+// is the transfer id of each.
 type Plan struct {
 	From  shard.Session
 	Moves []Owner

@@ -81,7 +81,7 @@ func (d *decoder) entry(kind uint64) Entry {
 	case kindFenced:
 		return Fenced{items(d, 2, func() Fence { return Fence{d.id(), d.number()} })}
 	case kindQuiet:
-		return Quiet{d.session(), d.ats()}
+		return Quiet{d.session(), items(d, 3, func() Calm { return Calm{d.id(), d.epoch(), d.number()} })}
 	case kindPlan:
 		return Plan{d.session(), d.owners()}
 	case kindMoved:
@@ -191,7 +191,7 @@ func (m Fenced) encode(e *encoder) {
 func (m Quiet) encode(e *encoder) {
 	e.number(kindQuiet)
 	e.session(m.Session)
-	e.ats(m.Items)
+	list(e, m.Items, func(c Calm) { e.at(c.Shard, c.Epoch); e.number(c.Notes) })
 }
 
 func (m Plan) encode(e *encoder) {

@@ -20,13 +20,13 @@ type Holder struct {
 	life        uint64
 
 	phase phase
-	count uint64  // of registrations sent
-	asked Reading // when the newest of them was
+	count uint64 // of registrations sent
+	seq   uint64 // of renewals of the session sent
+	sent  []sent // registrations, or renewals, that may yet be granted; ascending
 
-	session  shard.Session
+	session  shard.Session // the one that is live or was last
 	deadline Deadline
-	seq      uint64
-	sent     []sent // renewals that may yet be granted, ascending
+	left     bool // the session is given up and may not be over yet
 }
 
 type phase uint8
@@ -38,12 +38,11 @@ const (
 )
 
 type sent struct {
-	seq uint64
-	at  Reading
+	number uint64
+	at     Reading
 }
 
-// maxSent is how many renewals are remembered: beyond it the oldest count for
-// nothing.
+// maxSent is how many are remembered: beyond it the oldest count for nothing.
 const maxSent = 64
 
 // NewHolder is that of one process: life is a random number of its own.
@@ -52,62 +51,79 @@ func NewHolder(node, birth string, life uint64) *Holder {
 }
 
 // Send is what to send to the leader now, read from the clocks just before: a
-// renewal or, without a session, a registration. Nothing while what the last
-// session served is not dropped yet. One that is lost, or that the network doubles,
-// does no harm.
-func (h *Holder) Send(now Reading) (Entry, bool) {
+// renewal or, without a session, a registration, and again the release of a session
+// that was given up and is not over yet. Nothing while what the last session served
+// is not dropped. What is lost, or doubled by the network, does no harm.
+func (h *Holder) Send(now Reading) []Entry {
 	h.Expire(now)
 	switch h.phase {
 	case idle:
 		h.count++
-		h.asked = now
-		return Register{Node: h.node, Birth: h.birth, Life: h.life, Count: h.count}, true
+		h.remember(h.count, now)
+		register := Register{Node: h.node, Birth: h.birth, Life: h.life, Count: h.count}
+		if h.left {
+			return []Entry{h.release(), register}
+		}
+		return []Entry{register}
 	case live:
 		h.seq++
-		if len(h.sent) == maxSent {
-			h.sent = append(h.sent[:0], h.sent[1:]...)
-		}
-		h.sent = append(h.sent, sent{h.seq, now})
-		return Renew{[]Renewal{{h.session, h.seq}}}, true
+		h.remember(h.seq, now)
+		return []Entry{Renew{[]Renewal{{h.session, h.seq}}}}
 	}
-	return nil, false
+	return nil
+}
+
+func (h *Holder) remember(number uint64, at Reading) {
+	if len(h.sent) == maxSent {
+		h.sent = append(h.sent[:0], h.sent[1:]...)
+	}
+	h.sent = append(h.sent, sent{number, at})
+}
+
+// sentAt is when a number was sent; it and those before are granted no more.
+func (h *Holder) sentAt(number uint64) (Reading, bool) {
+	for i, s := range h.sent {
+		if s.number == number {
+			h.sent = append(h.sent[:0], h.sent[i+1:]...)
+			return s.at, true
+		}
+	}
+	return Reading{}, false
 }
 
 // Applied looks at the node's State after entries were applied, at clocks read after
 // that.
 func (h *Holder) Applied(now Reading, st *State) {
 	h.Expire(now)
-	switch h.phase {
-	case idle:
-		h.registered(now, st)
-	case live:
-		s, ok := st.Sessions[h.session]
-		if !ok {
-			h.lapse()
-			return
+	s, there := st.Sessions[h.session]
+	h.left = h.left && there
+	switch {
+	case h.phase == idle:
+		h.registered(st)
+	case h.phase == live && !there:
+		h.lapse()
+	case h.phase == live:
+		if at, ok := h.sentAt(s.Seq); ok {
+			h.deadline = deadline(at, s.TTL)
 		}
-		for i, r := range h.sent {
-			if r.seq == s.Seq {
-				h.deadline = deadline(r.at, s.TTL)
-				h.sent = append(h.sent[:0], h.sent[i+1:]...)
-				break
-			}
-		}
-		h.Expire(now)
 	}
+	h.Expire(now)
 }
 
-// registered takes up the session that the newest registration was granted, if it
-// was. One that ran out before we knew of it was never served; it is given back.
-func (h *Holder) registered(now Reading, st *State) {
+// registered takes up the session that a registration of ours was granted, if one
+// was. It may have run out before we knew of it: then it is given back.
+func (h *Holder) registered(st *State) {
 	m, ok := st.Members[h.node]
-	if !ok || h.count == 0 || m.Life != h.life || m.Count != h.count || m.Session == 0 || m.Session == h.session {
+	if !ok || m.Life != h.life || m.Session == 0 || m.Session == h.session {
+		return
+	}
+	at, ok := h.sentAt(m.Count)
+	if !ok {
 		return
 	}
 	h.phase, h.session, h.seq = live, m.Session, 0
 	h.sent = h.sent[:0]
-	h.deadline = deadline(h.asked, st.Sessions[m.Session].TTL)
-	h.Expire(now)
+	h.deadline = deadline(at, st.Sessions[m.Session].TTL)
 }
 
 // Expire ends a session that ran out by the node's own clocks, and reports whether
@@ -149,6 +165,8 @@ func (h *Holder) Dropped() (Release, bool) {
 	if h.phase != lapsed {
 		return Release{}, false
 	}
-	h.phase = idle
-	return Release{Node: h.node, Session: h.session}, true
+	h.phase, h.left = idle, true
+	return h.release(), true
 }
+
+func (h *Holder) release() Release { return Release{Node: h.node, Session: h.session} }

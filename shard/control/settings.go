@@ -50,6 +50,10 @@ func (s *Settings) Check() error {
 	return nil
 }
 
+// RenewEvery is how often a holder sends a renewal: so that several may be lost, and
+// a leader be elected, before a session runs out.
+func (s *Settings) RenewEvery() time.Duration { return min(500*time.Millisecond, s.TTL/6) }
+
 // Wait is how long to wait for something to be over that its holder counts to be
 // over after length: the holder's clock may be the slowest there is, ours the
 // fastest.

@@ -57,6 +57,7 @@ func (st *State) Snapshot() []byte {
 		e.number(uint64(s.Since))
 		e.number(s.Via)
 		e.note(s.Noted)
+		e.number(s.Notes)
 		e.number(s.DoubtBelow)
 		e.number(s.TagFloor)
 		e.duration(s.NearWait)
@@ -112,10 +113,10 @@ func restore(body []byte) (*State, error) {
 		newest = id
 		st.Sessions[id] = Session{Node: d.text(), TTL: d.duration(), Wait: d.duration(), Seq: d.number()}
 	}
-	st.Shards = items(&d, 11, func() Shard {
+	st.Shards = items(&d, 12, func() Shard {
 		return Shard{
 			Session: d.session(), Epoch: d.epoch(), Since: d.epoch(), Via: d.number(),
-			Noted: d.note(), DoubtBelow: d.number(), TagFloor: d.number(), NearWait: d.duration(),
+			Noted: d.note(), Notes: d.number(), DoubtBelow: d.number(), TagFloor: d.number(), NearWait: d.duration(),
 			Transfer: Transfer{ID: d.number(), To: d.session()},
 		}
 	})

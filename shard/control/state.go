@@ -70,14 +70,16 @@ type Shard struct {
 	Via   uint64
 
 	Noted      shard.Note
+	Notes      uint64        // counts the entries that noted something: see Quiet
 	DoubtBelow uint64        // fenced intents below it may be outstanding; 0 = none. Only a fence clears it
 	TagFloor   uint64        // nothing with an older token is valid
 	NearWait   time.Duration // near sessions of the former owner may last so long yet
 	Transfer   Transfer      // the planned move that is under way
 }
 
-// Transfer is a planned move. Its ID is the index of the entry that planned it; 0
-// is none.
+// Transfer is a planned move of a shard. Its ID is the index of the entry that
+// planned it, maybe with moves of other shards: it takes the shard and the ID to name
+// one. 0 is none.
 type Transfer struct {
 	ID uint64
 	To shard.Session

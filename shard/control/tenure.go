@@ -20,7 +20,7 @@ const (
 
 // Next is what a node does about a shard that it has open at an epoch, 0 if it has
 // not, when its live session is mine, 0 if it has none. holds says whether it has a
-// transfer complete.
+// transfer of this shard complete.
 //
 // It goes by the newest State and by nothing before: a node that lags, or that got
 // a snapshot, does not see every entry. What came under a transfer is kept by its
