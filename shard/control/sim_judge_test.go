@@ -50,6 +50,11 @@ func (s *sim) judge() {
 	}
 }
 
+// simFar is how far a sleep and a step of the wall clock are apart: if it is set back
+// by as much as the other clock stood still, nobody can tell. That is outside of what
+// is promised (a machine frozen together with its clocks).
+const simFar = 10 * simSecond
+
 // disturb is one fault, or an operator.
 func (s *sim) disturb() {
 	if s.log.settled {
@@ -70,7 +75,7 @@ func (s *sim) disturb() {
 		d := s.upTo(6 * simSecond)
 		s.say("%s is stopped for %v", p, time.Duration(d))
 		p.stopped = s.now + d
-	case n < 17:
+	case n < 17 && s.now > p.stepped+simFar:
 		d := s.upTo(6 * simSecond)
 		s.say("%s sleeps for %v", p, time.Duration(d))
 		p.stopped = s.now + d
@@ -101,10 +106,11 @@ func (s *sim) disturb() {
 			}
 		}
 		s.after(nil, s.upTo(8*simSecond), func() { clear(s.cut) })
-	case n < 58:
+	case n < 58 && s.now > p.asleep+simFar:
 		d := s.rng.Int64N(40*simSecond) - 20*simSecond
 		s.say("the wall clock of %s is stepped by %v", p, time.Duration(d))
 		p.wall += d
+		p.stepped = s.now
 	case n < 60 && s.nodes > 1 && s.one(3):
 		s.recover(p)
 	case n < 72:

@@ -35,12 +35,15 @@ func (l *simLog) newest() *simTerm {
 
 // elect has somebody lead a new term.
 func (s *sim) elect() {
-	if !s.log.settled {
-		gap := 12 * simSecond
-		if s.one(3) {
-			gap = 3 * simSecond
-		}
-		s.after(nil, s.upTo(gap), s.elect)
+	gap := 12 * simSecond
+	if s.log.settled {
+		gap = simSecond
+	} else if s.one(3) {
+		gap = 3 * simSecond
+	}
+	s.after(nil, s.upTo(gap), s.elect)
+	if last := s.log.newest(); s.log.settled && last != nil && last.leader.term == last {
+		return
 	}
 	var able []*simProc
 	for i := range s.nodes {
@@ -49,9 +52,6 @@ func (s *sim) elect() {
 		}
 	}
 	if len(able) == 0 {
-		if s.log.settled {
-			s.after(nil, simSecond, s.elect)
-		}
 		return
 	}
 	p := able[s.rng.IntN(len(able))]

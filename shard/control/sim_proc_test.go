@@ -18,6 +18,7 @@ type simProc struct {
 	stopping bool  // it serves nothing, and is to release what it has
 	stopped  int64 // it does nothing before that time
 	asleep   int64 // nor does its monotonic clock go on before that time
+	stepped  int64 // when its wall clock was
 	forget   bool  // it does not come back by itself after it was forgotten
 
 	// What its clocks say is counted from since on.

@@ -236,7 +236,6 @@ func (s *sim) rest() {
 		s.propose(s.log.newest(), Drain{Node: name(i)})
 	}
 	s.log.settled = true
-	s.elect()
 	s.play(s.now + 40*simSecond)
 	if s.err != nil {
 		return
