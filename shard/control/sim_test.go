@@ -21,6 +21,7 @@ var (
 	simSeed  = flag.Uint64("seed", 0, "run the simulation once, with this seed, and print every step")
 	simFirst = flag.Uint64("first", 1, "the first seed that TestSimulation tries")
 	simRuns  = flag.Uint64("runs", 1500, "how many seeds TestSimulation tries")
+	simAny   = flag.Bool("mutant", false, "do not ask for everything to have happened in some run")
 )
 
 // TestSimulation plays whole clusters, a minute or so each, with every fault there
@@ -52,6 +53,9 @@ func TestSimulation(t *testing.T) {
 		t.Logf("%9d %s", seen[what], what)
 	}
 	for _, what := range simMustSee {
+		if *simAny {
+			break
+		}
 		require.NotZero(t, seen[what], "the simulation never showed: %s", what)
 	}
 }
