@@ -114,7 +114,8 @@ func (st *State) applyTerm(e Term) Result {
 func (st *State) applyPutMember(e PutMember) Result {
 	m, ok := st.Members[e.Node]
 	switch {
-	case shard.CheckName(e.Node) != nil || shard.CheckName(e.Birth) != nil || e.Weight > maxWeight:
+	case shard.CheckName(e.Node) != nil || shard.CheckName(e.Birth) != nil || e.Weight > maxWeight,
+		max(len(e.Peer), len(e.Client), len(e.Admin)) > maxAddress:
 		return Result{Code: Refused}
 	case ok && (m.Birth != e.Birth || m.Forgotten):
 		return Result{Code: Refused}
@@ -125,8 +126,10 @@ func (st *State) applyPutMember(e PutMember) Result {
 	return Result{}
 }
 
-// maxWeight lets the weights of all members be added up.
-const maxWeight = 1 << 48
+const (
+	maxWeight  = 1 << 48 // lets the weights of all members be added up
+	maxAddress = 1024
+)
 
 func (st *State) applyDrain(e Drain) Result {
 	m, ok := st.Members[e.Node]

@@ -15,9 +15,6 @@ var (
 	ErrTooNew  = errors.New("written by a newer program")
 )
 
-// maxText is the longest string in an entry or a snapshot.
-const maxText = 1024
-
 // encoder writes numbers as the shortest varint and strings with their length, so
 // that equal values are equal bytes.
 type encoder struct{ b []byte }
@@ -89,7 +86,11 @@ func (d *decoder) epoch() shard.Epoch      { return shard.Epoch(d.upTo(uint64(sh
 func (d *decoder) count(least int) int { return int(d.upTo(uint64(len(d.b) / least))) }
 
 func (d *decoder) text() string {
-	n := d.upTo(min(maxText, uint64(len(d.b))))
+	n := d.number()
+	if n > uint64(len(d.b)) {
+		d.fail("a text of %d bytes in %d", n, len(d.b))
+		return ""
+	}
 	s := string(d.b[:n])
 	d.b = d.b[n:]
 	return s
