@@ -145,6 +145,9 @@ func (p *simProc) move(id shard.ID, sh *simShard, t Transfer) {
 				return // it is of no use any more
 			}
 			to.imports[simTransfer{id, t.ID}] = im
+			if !s.calm && s.one(20) { // it has no room for it after all
+				s.after(to, s.moment(), func() { delete(to.imports, simTransfer{id, t.ID}) })
+			}
 			s.mail(to, p, func() { p.send(moved) })
 		})
 	}
