@@ -176,16 +176,14 @@ var mutantEdits = []mutantEdit{
 	case e.Transfer == 0 || st.Shards[e.Shard].Transfer != Transfer{ID: e.Transfer, To: e.To} || !st.live(e.To):`,
 	},
 	{
-		"apply_shard.go", "	code := st.at(e.Shard, e.Epoch, e.From)\n	switch {\n	case code != OK:\n		return Result{Code: code}\n	case e.Transfer == 0 || st.Shards[e.Shard].Transfer != ",
-		`	code := st.at(e.Shard, e.Epoch, e.From)
+		"apply_shard.go", "applyMoved(e Moved) Result {\n	code := st.at(e.Shard, e.Epoch, e.From)\n",
+		`applyMoved(e Moved) Result {
+	code := st.at(e.Shard, e.Epoch, e.From)
 	if planted("R15: a move is made at any epoch, from any owner") && int(e.Shard) < len(st.Shards) && st.live(e.To) {
 		code = OK
 		st.Shards[e.Shard].Transfer = Transfer{ID: e.Transfer, To: e.To}
 	}
-	switch {
-	case code != OK:
-		return Result{Code: code}
-	case e.Transfer == 0 || st.Shards[e.Shard].Transfer != `,
+`,
 	},
 	{
 		"sim_shard_test.go", "				p.send(Cancel{",

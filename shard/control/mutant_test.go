@@ -81,7 +81,7 @@ func buildMutants(t *testing.T) string {
 // runMutant returns what the tests say. That they fail is what is wanted, so the
 // command's own result is not looked at.
 func runMutant(binary, name string, runs uint64) string {
-	cmd := exec.Command(binary, "-test.run", "^(TestSchedule_|TestSimulation)", "-test.timeout", "120s", "-mutant", "-runs", fmt.Sprint(runs))
+	cmd := exec.Command(binary, "-test.run", "^(TestSchedule_|TestSimulation)", "-test.timeout", "600s", "-mutant", "-runs", fmt.Sprint(runs))
 	cmd.Env = append(os.Environ(), "CONTROL_MUTANT="+name)
 	out, _ := cmd.CombinedOutput()
 	return string(out)

@@ -176,7 +176,7 @@ func (p *simProc) work() {
 		switch n := s.rng.IntN(60); {
 		case n < 6:
 			p.begin(id, sh)
-		case n < 8 && sh.doubt > 0:
+		case n < 8 && sh.doubt > 0 && (s.fences || s.one(20)):
 			p.fence(id, sh)
 		case n == 8 && !s.log.settled && len(sh.intents) == 0 && sh.doubt == 0 && now >= sh.closed && sh.noted != (shard.Note{}):
 			sh.shut, sh.shutAt = true, now-Mono(simSecond/2)
