@@ -1,6 +1,10 @@
 package peer
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"testing"
@@ -154,3 +158,36 @@ func puppet(t testing.TB, act func(nc net.Conn)) func(string) (string, bool) {
 	})
 	return func(string) (string, bool) { return ln.Addr().String(), true }
 }
+
+// lane is the connection that a node's calls go over now.
+func (p *Pool) lane(node string, i int) *conn { return (*p.lanes.Load())[node][i].cur.Load() }
+
+// pipeDial gives out one connection and then no more.
+func pipeDial(nc net.Conn) func(context.Context, string) (net.Conn, error) {
+	var once sync.Once
+	return func(context.Context, string) (net.Conn, error) {
+		err := errors.New("no more")
+		once.Do(func() { err = nil })
+		return nc, err
+	}
+}
+
+// sayings is a log that tests read.
+type sayings struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *sayings) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *sayings) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func (s *sayings) logger() *slog.Logger { return slog.New(slog.NewTextHandler(s, nil)) }
