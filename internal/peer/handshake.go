@@ -29,18 +29,19 @@ func greet(nc net.Conn, cfg *Config, stream byte, want string) (Hello, error) {
 		return Hello{}, fmt.Errorf("no hello from %s: %w", nc.RemoteAddr(), unended(err))
 	}
 	no := judge(ours, theirs, v, nc, stream, want, cfg.Known)
-	if _, err := nc.Write(appendVerdict(nil, no)); err != nil && no == nil {
-		return Hello{}, fmt.Errorf("answer the hello of %s: %w", nc.RemoteAddr(), err)
-	}
-	if no != nil {
-		return theirs, no
-	}
+	// Theirs is read before ours is said: over a connection without buffers
+	// both sides would wait for the other to read.
 	said, err := readVerdict(nc)
-	if err != nil {
-		return Hello{}, fmt.Errorf("no verdict from %s: %w", nc.RemoteAddr(), unended(err))
+	if err == nil {
+		_, err = nc.Write(appendVerdict(nil, no))
 	}
-	if said != nil {
+	switch {
+	case no != nil:
+		return theirs, no
+	case said != nil:
 		return theirs, said
+	case err != nil:
+		return Hello{}, fmt.Errorf("no verdict from %s: %w", nc.RemoteAddr(), unended(err))
 	}
 	return theirs, nc.SetDeadline(time.Time{})
 }

@@ -344,7 +344,9 @@ func TestReconnectAndBackoff(t *testing.T) {
 	ln := listenTCP(t)
 	addr := ln.Addr().String()
 	_ = ln.Close()
-	cfg := quick(Config{Hello: hello("n1"), Lanes: 1, Address: func(string) (string, bool) { return addr, true }})
+	var now atomic.Value
+	now.Store(addr)
+	cfg := quick(Config{Hello: hello("n1"), Lanes: 1, Address: func(string) (string, bool) { return now.Load().(string), true }})
 	cfg.times.backoff, cfg.times.backoffTo = 100*time.Millisecond, 100*time.Millisecond
 	p := pool(t, cfg)
 	o := ask(t, p, "a")
@@ -360,7 +362,7 @@ func TestReconnectAndBackoff(t *testing.T) {
 	}
 	for range 2 { // it comes, goes, and comes again elsewhere
 		l := Listen(listenTCP(t), quick(Config{Hello: hello("n2")}))
-		addr = l.Addr().String()
+		now.Store(l.Addr().String())
 		ended := make(chan error, 1)
 		go func() { ended <- l.Serve(by(echo)) }()
 		require.Eventually(t, answers, 5*time.Second, 10*time.Millisecond)
