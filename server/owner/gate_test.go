@@ -173,9 +173,11 @@ func TestReopenedShardNeverShowsWhatItHeldBefore(t *testing.T) {
 	}
 	for name, reopen := range ways {
 		t.Run(name, func(t *testing.T) {
-			w := newOwner(t, newKeeper(1))
+			k := newKeeper(1)
+			w := newOwner(t, k)
 			now := realTime()
 			put(t, w, now, "early")
+			k.states[0].Epoch = 7
 			w.Raise(0, 7)
 			require.True(t, present(t, w, now, "early"), "an item from before a raise")
 			put(t, w, now, "plain")
