@@ -15,7 +15,7 @@ func newRing(t *testing.T, n int) *Ring {
 	runtime.LockOSThread()
 	t.Cleanup(runtime.UnlockOSThread)
 	r, err := New(n)
-	require.NoError(t, err, "the tests need a kernel with io_uring, Linux 6.6 or newer, that may be used")
+	require.NoError(t, err, "the tests need a kernel with io_uring, Linux 6.0 or newer, that may be used")
 	t.Cleanup(r.Close)
 	return r
 }
