@@ -211,10 +211,6 @@ var mutantEdits = []mutantEdit{
 		"tenure.go", "	case open != 0 && open >= s.Since:",
 		`	case open != 0 && (open >= s.Since || planted("R6: what was in memory before a change of owner is gone on with")):`,
 	},
-	{
-		"sim_shard_test.go", "if rec := &p.st.Shards[key.shard]; rec.Epoch > im.epoch && rec.Via != key.id {",
-		`if rec := &p.st.Shards[key.shard]; (rec.Epoch > im.epoch && rec.Via != key.id) || planted("R6: an import is dropped by any change") {`,
-	},
 
 	// Notes and doubt.
 	{

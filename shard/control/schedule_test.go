@@ -114,6 +114,7 @@ func TestSchedule_H4_AReleaseKeepsDoubtAndClosure(t *testing.T) {
 	a := s.joins("A", 1)
 	s.assign(0, a)
 	s.must(s.note(0, shard.Note{Fenced: true, Bounded: 5 * time.Second}))
+	s.must(s.note(0, shard.Note{Bounded: time.Second}))
 	for life := range uint64(2) {
 		s.must(Release{Node: "A", Session: a})
 		a = s.joins("A", life+2)

@@ -118,13 +118,33 @@ func (s *sim) disturb() {
 	case n < 78:
 		s.saw("drained")
 		p.send(Drain{Node: name(s.rng.IntN(s.nodes)), On: s.one(2)})
-	case n < 82 && s.nodes > 1:
+	case n < 80 && s.nodes > 1:
 		s.forget(p)
+	case n < 83:
+		s.operator(p)
 	case n < 90:
 		settings := p.st.Settings
 		settings.TTL = time.Duration(1000+500*s.rng.Int64N(10)) * time.Millisecond
 		settings.Changes++
 		p.send(Set{settings})
+	default:
+		p.behind = s.now + s.upTo(5*simSecond)
+	}
+}
+
+// operator moves a shard there, and maybe back again at once.
+func (s *sim) operator(p *simProc) {
+	id := shard.ID(s.rng.IntN(len(s.log.ref.Shards)))
+	home := s.log.ref.Shards[id].Session
+	for i := range 2 {
+		s.after(p, int64(i)*simSecond/5, func() {
+			rec := s.log.ref.Shards[id]
+			to := s.log.ref.Members[name(s.rng.IntN(s.nodes))].Session
+			if i == 1 {
+				to = home
+			}
+			p.send(Plan{From: rec.Session, Moves: []Owner{{id, rec.Epoch, to}}})
+		})
 	}
 }
 

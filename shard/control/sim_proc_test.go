@@ -18,6 +18,7 @@ type simProc struct {
 	stopping bool  // it serves nothing, and is to release what it has
 	stopped  int64 // it does nothing before that time
 	asleep   int64 // nor does its monotonic clock go on before that time
+	behind   int64 // it applies nothing before that time
 	stepped  int64 // when its wall clock was
 	forget   bool  // it does not come back by itself after it was forgotten
 
@@ -189,6 +190,10 @@ func (s *sim) mail(from, to *simProc, do func()) {
 func (p *simProc) catchUp() {
 	s := p.s
 	if p.orphan {
+		return
+	}
+	if p.behind > s.now && !s.log.settled {
+		s.after(p, p.behind-s.now, p.catchUp)
 		return
 	}
 	behind := int(s.log.ref.Index - p.st.Index)

@@ -174,7 +174,7 @@ func (p *simProc) work() {
 		}
 		s.saw("served")
 		switch n := s.rng.IntN(60); {
-		case n < 6:
+		case n < 6 && (!s.lazy || s.one(15)):
 			p.begin(id, sh)
 		case n < 8 && sh.doubt > 0 && (s.fences || s.one(20)):
 			p.fence(id, sh)

@@ -83,6 +83,7 @@ type sim struct {
 	procs   []*simProc // every process that may still do something
 	cut     map[[2]int]bool
 	fences  bool // who meets doubt fences the source, soon
+	lazy    bool // intents are rare
 	calm    bool // no faults but drifting clocks and a slow network
 	log     simLog
 	writers []*simIntent // those that the source may still see a commit of
@@ -129,7 +130,7 @@ func newSim(seed uint64) *sim {
 		owners: make(map[At]simOwner), newest: make(map[shard.ID]uint64),
 	}
 	s.nodes = []int{1, 2, 3, 3, 3, 5}[s.rng.IntN(6)]
-	s.calm, s.fences = s.one(6), !s.one(3)
+	s.calm, s.fences, s.lazy = s.one(6), !s.one(3), s.one(3)
 	settings := DefaultSettings()
 	settings.TTL = time.Duration(1+s.rng.Int64N(4)) * time.Second
 	settings.Intent = 5 * time.Second
