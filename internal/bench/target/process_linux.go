@@ -118,6 +118,9 @@ func (s *Server) await(ctx context.Context) error {
 		}
 		select {
 		case <-s.ended:
+			if err := ctx.Err(); err != nil {
+				return err // both: nobody wanted it any more
+			}
 			return errors.New("it ended before it served")
 		case <-ctx.Done():
 			return fmt.Errorf("not serving: %w", ctx.Err())
