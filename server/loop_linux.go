@@ -135,9 +135,9 @@ func (l *loop) wait() int {
 	return n
 }
 
-// connOf is the connection of an event, nil for the loop's own descriptors and for a
-// listener. One closed earlier in these events may have given its descriptor to
-// another, who then finds nothing to read.
+// connOf is the connection of an event; nil for the loop's own descriptors, for a
+// listener, and for one that was closed since. It is never another who got the
+// descriptor meanwhile: that one begins only when these events are done with.
 func (l *loop) connOf(ev *unix.EpollEvent) *loopConn {
 	if fd := int(ev.Fd); fd < len(l.conns) {
 		return l.conns[fd]

@@ -17,8 +17,8 @@ func (l *loop) useRing() {
 }
 
 // do has what is queued done, and returns the ring for its results. If that fails,
-// which no kernel is known to have it do, the ring is not used again; whom it did
-// not read from epoll names again, and what it did not write waits for that, too.
+// which no kernel is known to have it do, the ring is not used again. What it did
+// not do counts as what would have blocked: epoll names the connection again.
 func (l *loop) do() *uring.Ring {
 	ring := l.ring
 	if err := ring.Do(); err != nil {

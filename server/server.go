@@ -2,8 +2,9 @@
 // the shards do what is asked.
 //
 // What the bytes mean is in session.go and the cmd_ files, which know no
-// transport; conn.go is the transport, a goroutine for each connection;
-// replies.go keeps the order of replies while some of them wait.
+// transport. There are two of these: event loops, in the loop_ files, and conn.go, a
+// goroutine for each connection. replies.go keeps the order of replies while some of
+// them wait.
 package server
 
 import (

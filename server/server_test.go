@@ -21,12 +21,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// The transport under test. The tests hold for all.
+var (
+	loops = flag.Int("server.loops", 2, "event loops for connections; 0 is a goroutine for each")
+	ring  = flag.Bool("server.ring", true, "event loops use io_uring where they may")
+)
+
 // start runs a server that remembers nothing, and stops it with the test.
-// loops is the transport under test. The tests hold for both.
-var ring = flag.Bool("server.ring", true, "event loops use io_uring where they may")
-
-var loops = flag.Int("server.loops", 2, "event loops for connections; 0 is a goroutine for each")
-
 func start(t testing.TB, change func(*Config)) *Server {
 	t.Helper()
 	keeper, err := single.Ephemeral(single.Options{Shards: 16, ClusterID: "test"}, true)

@@ -2,9 +2,9 @@ package server
 
 import "io"
 
-// traced is what Config.Trace is shown. Reads of a key, stores and what goes are
+// traceKinds is what Config.Trace is shown. Reads of a key, stores and what goes are
 // enough to see what a client does; memcached's -vv shows the requests themselves.
-const traced = watchConns | watchFetchers | watchMutations | watchDeletions
+const traceKinds = watchConns | watchFetchers | watchMutations | watchDeletions
 
 // trace has one more watch, which is no client: it has the bounds of those, so that
 // a log that nobody reads holds up nobody. The channel is closed behind the last
@@ -15,7 +15,7 @@ func (s *Server) trace(to io.Writer) <-chan struct{} {
 		close(done)
 		return done
 	}
-	w, refusal := s.watchers.join(traced)
+	w, refusal := s.watchers.join(traceKinds)
 	if w == nil {
 		s.log.Warn("what clients do is not shown", "reason", refusal)
 		close(done)

@@ -137,7 +137,7 @@ var groups = []group{
 			"cores to use, and event loops; 0 is all of them",
 			number(func(c *Config) *int { return &c.Threads }, 0, math.MaxInt16)},
 		{"io", "KIND", "auto", quoted,
-			"how connections are served: epoll (event loops), uring (event loops that read and write many connections with one system call), goroutines (one each), or auto: on Linux uring, or epoll where the kernel refuses that",
+			"how connections are served: epoll (event loops), uring (event loops that read and write many connections with one system call, or epoll where the kernel refuses that), goroutines (one each), or auto: uring on Linux, goroutines elsewhere",
 			oneOf(func(c *Config) *string { return &c.IO }, "auto", "uring", "epoll", "goroutines")},
 	}},
 	{"Log", []setting{
