@@ -14,11 +14,11 @@ func (st *State) applyRegister(index uint64, e Register) Result {
 		return Result{Code: Refused}
 	case m.Life == e.Life && e.Count <= m.Count:
 		return Result{Code: Stale} // a copy, or one that was overtaken
-	case m.Life == e.Life && st.live(m.Session):
+	case m.Session != 0 && st.Sessions[m.Session].Life == e.Life:
 		return Result{Code: Stale} // the process has one, even if it does not know yet
 	}
 	id := shard.Session(index)
-	st.Sessions[id] = Session{Node: e.Node, TTL: st.Settings.TTL, Wait: st.Settings.Wait(st.Settings.TTL)}
+	st.Sessions[id] = Session{Node: e.Node, Life: e.Life, Count: e.Count, TTL: st.Settings.TTL, Wait: st.Settings.Wait(st.Settings.TTL)}
 	m.Session, m.Life, m.Count = id, e.Life, e.Count
 	st.Members[e.Node] = m
 	st.Version++

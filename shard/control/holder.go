@@ -112,18 +112,22 @@ func (h *Holder) Applied(now Reading, st *State) {
 
 // registered takes up the session that a registration of ours was granted, if one
 // was. It may have run out before we knew of it: then it is given back.
+//
+// That the session is the node's newest says nothing (H8): the newest may be over,
+// and this one that of another process of the node.
 func (h *Holder) registered(st *State) {
-	m, ok := st.Members[h.node]
-	if !ok || m.Life != h.life || m.Session == 0 || m.Session == h.session {
+	id := st.Members[h.node].Session
+	s := st.Sessions[id]
+	if id == 0 || id == h.session || s.Life != h.life {
 		return
 	}
-	at, ok := h.sentAt(m.Count)
+	at, ok := h.sentAt(s.Count)
 	if !ok {
 		return
 	}
-	h.phase, h.session, h.seq = live, m.Session, 0
+	h.phase, h.session, h.seq = live, id, 0
 	h.sent = h.sent[:0]
-	h.deadline = deadline(at, st.Sessions[m.Session].TTL)
+	h.deadline = deadline(at, s.TTL)
 }
 
 // Expire ends a session that ran out by the node's own clocks, and reports whether

@@ -61,12 +61,20 @@ var mutantEdits = []mutantEdit{
 `,
 	},
 	{
-		"holder.go", "	h.deadline = deadline(at, st.Sessions[m.Session].TTL)\n}",
+		"holder.go", "	h.deadline = deadline(at, s.TTL)\n}",
 		`	if planted("a registration counts from when it is known") {
 		at = now
 	}
-	h.deadline = deadline(at, st.Sessions[m.Session].TTL)
+	h.deadline = deadline(at, s.TTL)
 }`,
+	},
+	{
+		"holder.go", "	s := st.Sessions[id]\n",
+		`	s := st.Sessions[id]
+	if m := st.Members[h.node]; planted("H8: a process takes the node's newest session for its own") && m.Session != 0 {
+		s.Life, s.Count = m.Life, m.Count
+	}
+`,
 	},
 	{"holder.go", "		h.registered(st)\n", "		h.registered(now, st)\n"},
 	{"holder.go", "func (h *Holder) registered(st *State) {", "func (h *Holder) registered(now Reading, st *State) {\n\t_ = now\n"},

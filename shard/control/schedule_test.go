@@ -196,6 +196,23 @@ func TestSchedule_H8_ARegistrationTakesNothing(t *testing.T) {
 	require.Equal(t, OpenCold, s.st.Next(0, now, 0, nil))
 }
 
+// 1 The old process of A has a session and shards. 2 The new one registers, but has
+// not applied that yet. 3 Its session is over. 4 It applies both: the newest session
+// of A is the old process's again, and not its own.
+func TestSchedule_H8_TheNewestSessionIsAnotherProcesses(t *testing.T) {
+	s := newScript(t)
+	old := s.joins("A", 1)
+	s.assign(0, old)
+	h := NewHolder("A", "b", 2)
+	s.must(h.Send(at(0))[0])
+	its := s.st.Members["A"].Session
+	s.must(Over{its, 0, nil})
+	require.Equal(t, old, s.st.Members["A"].Session)
+	h.Applied(at(ms), s.st)
+	_, _, ok := h.Live(at(ms))
+	require.False(t, ok)
+}
+
 // Nor does the lock of a directory end a session where there are several nodes: one
 // of them may have been started from a copy.
 func TestSchedule_H8_TheLockSpeaksForOneNodeOnly(t *testing.T) {

@@ -47,6 +47,8 @@ func (st *State) Snapshot() []byte {
 		s := st.Sessions[id]
 		e.session(id)
 		e.text(s.Node)
+		e.number(s.Life)
+		e.number(s.Count)
 		e.duration(s.TTL)
 		e.duration(s.Wait)
 		e.number(s.Seq)
@@ -105,13 +107,13 @@ func restore(body []byte) (*State, error) {
 		}
 	}
 	newest := shard.Session(0)
-	for range d.count(5) {
+	for range d.count(7) {
 		id := d.session()
 		if id <= newest {
 			d.fail("sessions out of order")
 		}
 		newest = id
-		st.Sessions[id] = Session{Node: d.text(), TTL: d.duration(), Wait: d.duration(), Seq: d.number()}
+		st.Sessions[id] = Session{Node: d.text(), Life: d.number(), Count: d.number(), TTL: d.duration(), Wait: d.duration(), Seq: d.number()}
 	}
 	st.Shards = items(&d, 12, func() Shard {
 		return Shard{

@@ -46,17 +46,20 @@ type Member struct {
 	Draining  bool   // is to own nothing
 	Forgotten bool   // gets no more renewals, and is gone when its last session is
 	Session   shard.Session
-	Life      uint64 // of its newest registration: the process, and the count of its registrations
-	Count     uint64
+	// Of its newest registration, whether its session is still there or not: the
+	// process, and the count of its registrations.
+	Life, Count uint64
 }
 
 // Session is a node's right to serve, as long as it lasts. Its number is the index
 // of its registration, so no number comes twice.
 type Session struct {
-	Node string        // "" is nobody: what a recovery waits for
-	TTL  time.Duration // from the send of a renewal, by its holder's clocks
-	Wait time.Duration // from the apply of a renewal, by the leader's clock
-	Seq  uint64        // of the newest renewal; it only grows
+	Node string // "" is nobody: what a recovery waits for
+	// Whose of the node's processes it is, and by which of his registrations.
+	Life, Count uint64
+	TTL         time.Duration // from the send of a renewal, by its holder's clocks
+	Wait        time.Duration // from the apply of a renewal, by the leader's clock
+	Seq         uint64        // of the newest renewal; it only grows
 }
 
 // Shard is who may serve a shard, and what he has to know before he does.
