@@ -86,17 +86,14 @@ func (st *State) applyInit(e Init) Result {
 		return Result{Code: Refused}
 	}
 	shards := make([]Shard, len(e.Shards))
-	longest := e.Settings.Intent
 	for i, f := range e.Shards {
-		if f.Epoch < 1 || f.Epoch >= shard.MaxEpoch || f.DoubtBelow > f.Epoch.Base() || f.Noted.Bounded < 0 || f.Noted.Bounded > maxSetting {
+		if f.Epoch < 1 || f.Epoch >= shard.MaxEpoch || f.DoubtBelow > f.Epoch.Base() || f.Noted.Bounded < 0 || f.Noted.Bounded > MaxIntent {
 			return Result{Code: Refused}
 		}
 		shards[i] = Shard{Epoch: f.Epoch, Since: f.Epoch, DoubtBelow: f.DoubtBelow, Noted: f.Noted}
-		longest = max(longest, f.Noted.Bounded)
 	}
 	st.Cluster, st.Incarnation, st.Settings, st.Shards = e.Cluster, e.Incarnation, e.Settings, shards
 	st.Members, st.Sessions = make(map[string]Member), make(map[shard.Session]Session)
-	st.LongestTTL, st.LongestIntent = e.Settings.TTL, longest
 	st.Version = 1
 	return Result{}
 }
@@ -165,8 +162,6 @@ func (st *State) applySet(e Set) Result {
 		return Result{Code: Refused}
 	}
 	st.Settings = e.Settings
-	st.LongestTTL = max(st.LongestTTL, e.Settings.TTL)
-	st.LongestIntent = max(st.LongestIntent, e.Settings.Intent)
 	st.Version++
 	return Result{}
 }

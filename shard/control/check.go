@@ -23,9 +23,6 @@ func (st *State) Check() error {
 	if n := len(st.Shards); n < 1 || n > shard.MaxCount {
 		return fmt.Errorf("%d shards", n)
 	}
-	if st.LongestTTL < st.Settings.TTL || st.LongestIntent < st.Settings.Intent || max(st.LongestTTL, st.LongestIntent) > maxSetting {
-		return fmt.Errorf("the longest that was ever allowed is not")
-	}
 	for id, m := range st.Members {
 		if err := st.checkMember(id, m); err != nil {
 			return fmt.Errorf("member %q: %w", id, err)
@@ -83,7 +80,7 @@ func (st *State) checkShard(s *Shard) error {
 		return fmt.Errorf("doubts the tokens of its own epoch")
 	case s.TagFloor > s.Epoch.Base():
 		return fmt.Errorf("the tag floor is among the tokens of its own epoch")
-	case s.Noted.Bounded < 0 || s.Noted.Bounded > st.LongestIntent:
+	case s.Noted.Bounded < 0 || s.Noted.Bounded > MaxIntent:
 		return fmt.Errorf("notes an intent of %v", s.Noted.Bounded)
 	case s.NearWait < 0 || s.NearWait > maxSetting:
 		return fmt.Errorf("waits for near sessions of %v", s.NearWait)

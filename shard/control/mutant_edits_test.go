@@ -309,8 +309,15 @@ func (st *State) applyRaise`,
 `,
 	},
 	{
-		"recover.go", "Noted = shard.Note{Bounded: st.LongestIntent}",
-		`Noted.Bounded = map[bool]time.Duration{false: st.LongestIntent, true: s.Noted.Bounded}[planted("R10: a recovery closes only what it knows of")]`,
+		"recover.go", "Noted = shard.Note{Bounded: MaxIntent}",
+		`Noted.Bounded = map[bool]time.Duration{false: MaxIntent, true: s.Noted.Bounded}[planted("R10: a recovery closes only what it knows of")]`,
+	},
+	{
+		"recover.go", "Session{TTL: MaxTTL, Wait: st.Settings.Wait(MaxTTL)}",
+		`map[bool]Session{
+		false: {TTL: MaxTTL, Wait: st.Settings.Wait(MaxTTL)},
+		true:  {TTL: st.Settings.TTL, Wait: st.Settings.Wait(st.Settings.TTL)},
+	}[planted("R10: a recovery waits for the TTL that it knows")]`,
 	},
 	{"recover.go", `import "github.com/leasecache/leasecache/shard"`, "import (\n\t\"time\"\n\n\t\"github.com/leasecache/leasecache/shard\"\n)"},
 	{

@@ -11,7 +11,8 @@ const recoveredEpochs = 1 << 12
 // know, and nodes that still serve by them. So all shards belong to a session of
 // nobody, which a leader waits out like any other before they get owners; every
 // epoch is far above what anybody can have seen; and anything may be outstanding in
-// the source. Members and the cluster's id, by which the fence is known, stay.
+// the source. Waits and closures are the longest that any settings allow: those of
+// the lost may have been longer than the ones known here. Members and the cluster's id, by which the fence is known, stay.
 //
 // incarnation is a number that no life of the cluster had: those who do not know
 // this state are not spoken to.
@@ -25,7 +26,7 @@ func (st *State) Recover(incarnation uint64) bool {
 	st.Index++ // so that the session of nobody has a number of its own
 	nobody := shard.Session(st.Index)
 	clear(st.Sessions)
-	st.Sessions[nobody] = Session{TTL: st.LongestTTL, Wait: st.Settings.Wait(st.LongestTTL)}
+	st.Sessions[nobody] = Session{TTL: MaxTTL, Wait: st.Settings.Wait(MaxTTL)}
 	for id, m := range st.Members {
 		m.Session = 0
 		if m.Forgotten {
@@ -41,7 +42,7 @@ func (st *State) Recover(incarnation uint64) bool {
 		s.Since = s.Epoch
 		s.DoubtBelow = s.Epoch.Base()
 		s.TagFloor = s.Epoch.Base()
-		s.Noted = shard.Note{Bounded: st.LongestIntent}
+		s.Noted = shard.Note{Bounded: MaxIntent}
 		s.NearWait = 0 // near sessions of the lost end within their owners' sessions, which are waited out
 	}
 	st.Version += 1 << 32 // of what clients may have heard of maps nobody knows now

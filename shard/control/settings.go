@@ -29,6 +29,13 @@ func DefaultSettings() Settings {
 
 var errSettings = errors.New("bad settings")
 
+// MaxTTL and MaxIntent are what no settings can exceed: a recovery must wait for, and
+// be closed for, what may have been granted by settings that nobody left knows of.
+const (
+	MaxTTL    = 30 * time.Second
+	MaxIntent = time.Minute // the wire's maximum, too
+)
+
 // maxSetting keeps sums and parts of durations far from overflow.
 const maxSetting = 365 * 24 * time.Hour
 
@@ -40,11 +47,11 @@ func (s *Settings) Check() error {
 		}
 	}
 	switch {
-	case s.TTL < 10*time.Millisecond:
+	case s.TTL < 10*time.Millisecond || s.TTL > MaxTTL || s.Near > MaxTTL:
 		return fmt.Errorf("%w: a session TTL of %v", errSettings, s.TTL)
 	case s.Drift > 100:
 		return fmt.Errorf("%w: clocks that drift by %d %%", errSettings, s.Drift)
-	case s.Lease < time.Millisecond || s.Intent < time.Millisecond:
+	case s.Lease < time.Millisecond || s.Intent < time.Millisecond || s.Intent > MaxIntent:
 		return fmt.Errorf("%w: leases of %v, intents of %v", errSettings, s.Lease, s.Intent)
 	}
 	return nil

@@ -74,8 +74,8 @@ func (s *sim) disturb() {
 	case n < 12:
 		d := s.upTo(6 * simSecond)
 		s.say("%s is stopped for %v", p, time.Duration(d))
-		p.stopped = s.now + d
-	case n < 17 && s.now > p.stepped+simFar:
+		p.stopped = max(p.stopped, s.now+d)
+	case n < 17 && s.now > max(p.stepped+simFar, p.asleep):
 		d := s.upTo(6 * simSecond)
 		s.say("%s sleeps for %v", p, time.Duration(d))
 		p.stopped = s.now + d
@@ -111,7 +111,7 @@ func (s *sim) disturb() {
 		s.say("the wall clock of %s is stepped by %v", p, time.Duration(d))
 		p.wall += d
 		p.stepped = s.now
-	case n < 60 && s.nodes > 1 && s.one(3):
+	case n < 60 && s.nodes > 1 && s.one(8):
 		s.recover(p)
 	case n < 72:
 		p.setClock(1000+s.rng.Int64N(201), 0)

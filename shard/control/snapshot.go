@@ -29,8 +29,6 @@ func (st *State) Snapshot() []byte {
 	e.number(st.Term)
 	e.text(st.Leader)
 	e.number(st.Version)
-	e.duration(st.LongestTTL)
-	e.duration(st.LongestIntent)
 	list(&e, slices.Sorted(maps.Keys(st.Members)), func(id string) {
 		m := st.Members[id]
 		for _, s := range []string{id, m.Birth, m.Peer, m.Client, m.Admin} {
@@ -91,7 +89,6 @@ func restore(body []byte) (*State, error) {
 	st := &State{
 		Cluster: d.text(), Incarnation: d.number(), Settings: d.settings(),
 		Index: d.number(), Term: d.number(), Leader: d.text(), Version: d.number(),
-		LongestTTL: d.duration(), LongestIntent: d.duration(),
 		Members: make(map[string]Member), Sessions: make(map[shard.Session]Session),
 	}
 	last := ""

@@ -28,11 +28,6 @@ type State struct {
 	Members  map[string]Member
 	Sessions map[shard.Session]Session
 	Shards   []Shard
-
-	// What was ever allowed. Nobody knows how long ago a cluster that was recovered
-	// had other settings.
-	LongestTTL    time.Duration
-	LongestIntent time.Duration
 }
 
 // Member is a node. Birth is minted with its data directory: another directory
