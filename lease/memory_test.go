@@ -49,7 +49,7 @@ func TestWaitersOfAKeyAreBounded(t *testing.T) {
 		require.NoError(t, check(table, second, absent))
 	}
 	require.Equal(t, 3, table.Stats().Parked)
-	require.Equal(t, Busy, table.answer.Kind)
+	require.Equal(t, Busy, table.decided.Kind)
 	table.Invalidate(second, 0, key(1), 0)
 	require.Equal(t, 2, table.Stats().Parked, "one has the new lease, the others wait for it")
 	table.Lease(second, 0, key(1), long, new(deaf))

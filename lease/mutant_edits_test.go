@@ -102,7 +102,7 @@ var mutantEdits = []mutantEdit{
 	{"table.go", "closedUntil: start.ClosedUntil,", `closedUntil: map[bool]int64{false: start.ClosedUntil}[planted("H12: a start ignores that the shard is closed")],`},
 	{"read.go", "	if t.inDoubt(e) {\n		switch {", `	if t.inDoubt(e) && !planted("doubt bars nobody") {
 		switch {`},
-	{"read.go", "q, true), false", `q, !planted("in doubt a lease is plain")), false`},
+	{"read.go", "grant(now, e, hash, key, q, true)", `grant(now, e, hash, key, q, !planted("in doubt a lease is plain"))`},
 	{"read.go", "		case q.CanFence:", `		case q.CanFence || planted("in doubt also who cannot fence gets a lease"):`},
 	{"fill.go", "	case t.inDoubt(e):", `	case t.inDoubt(e) && !planted("a fill is not refused in doubt"):`},
 

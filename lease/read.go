@@ -69,14 +69,14 @@ func (t *Table) Get(now int64, hash uint64, key []byte) (Item, bool) {
 func (t *Table) Lease(now int64, hash uint64, key []byte, q Read, r Reader) {
 	t.tick(now)
 	e := t.settled(now, key)
-	a, park := t.decide(now, e, hash, key, &q)
+	park := t.decide(now, e, hash, key, &q, &t.decided)
 	// Each event of the key looks at all who wait for it, also each arrival: a
 	// hundred thousand would keep everybody from the shard for minutes.
 	if park && t.limits.Waiters > 0 && len(e.waiters) >= t.limits.Waiters {
 		park = false
 	}
 	if !park {
-		t.tell(r, a)
+		r.Answer(&t.decided)
 		return
 	}
 	// Only a live lease makes anyone wait, so there is an entry.
@@ -105,51 +105,59 @@ func (t *Table) Cancel(now int64, key []byte, r Reader) bool {
 // decide is the read table of the design, from top to bottom; the first line
 // that fits rules. It grants leases; it never answers anyone. e may be nil.
 //
-// park is true when the reader has to wait for the live lease of e.
-func (t *Table) decide(now int64, e *entry, hash uint64, key []byte, q *Read) (a Answer, park bool) {
+// park is true when the reader has to wait for the live lease of e. The answer is
+// put where the caller wants it: most reads are hits, and copying an item back and
+// forth would cost them more than the rules do.
+func (t *Table) decide(now int64, e *entry, hash uint64, key []byte, q *Read, a *Answer) (park bool) {
 	if until := t.quarantinedUntil(e, now); until > now {
-		return Answer{Kind: UseSource, Quarantined: true, For: until - now, InDoubt: t.inDoubt(e)}, false
+		*a = Answer{Kind: UseSource, Quarantined: true, For: until - now, InDoubt: t.inDoubt(e)}
+		return false
 	}
 	live := t.leaseLive(e, now)
 	if t.inDoubt(e) {
 		switch {
 		case q.Peek:
-			return Answer{Kind: UseSource, InDoubt: true}, false
+			*a = Answer{Kind: UseSource, InDoubt: true}
 		case live:
-			return t.busy(e, now, q)
+			return t.busy(e, now, q, a)
 		case q.CanFence:
-			return t.grant(now, e, hash, key, q, true), false
+			*a = t.grant(now, e, hash, key, q, true)
+		default:
+			*a = Answer{Kind: UseSource, InDoubt: true}
 		}
-		return Answer{Kind: UseSource, InDoubt: true}, false
+		return false
 	}
 	it, ok := t.lookup(now, hash, key)
-	if ok && (!it.stale() || q.StaleOK) {
-		return t.hit(now, e, hash, key, q, it, live), false
-	}
 	switch {
+	case ok && (!it.stale() || q.StaleOK):
+		t.hit(now, e, hash, key, q, &it, live, a)
 	case q.Peek:
-		return Answer{Kind: Empty}, false
+		*a = Answer{Kind: Empty}
 	case live:
-		return t.busy(e, now, q)
+		return t.busy(e, now, q, a)
+	default:
+		*a = t.grant(now, e, hash, key, q, false)
 	}
-	return t.grant(now, e, hash, key, q, false), false
+	return false
 }
 
-func (t *Table) hit(now int64, e *entry, hash uint64, key []byte, q *Read, it Item, live bool) Answer {
-	a := Answer{Kind: Hit, Item: it, Stale: it.stale()}
-	wanted := a.Stale || (q.RefreshBelow > 0 && it.Expires != 0 && it.Expires-now < q.RefreshBelow)
-	switch {
-	case live:
-		a.Taken = q.StaleOK || q.RefreshBelow > 0
-	case wanted && !q.Peek:
-		g := t.grant(now, e, hash, key, q, false)
-		a.Won, a.Token, a.For = true, g.Token, g.For
+func (t *Table) hit(now int64, e *entry, hash uint64, key []byte, q *Read, it *Item, live bool, a *Answer) {
+	var lease Answer
+	stale := it.stale()
+	wanted := stale || (q.RefreshBelow > 0 && it.Expires != 0 && it.Expires-now < q.RefreshBelow)
+	won := wanted && !live && !q.Peek
+	if won {
+		lease = t.grant(now, e, hash, key, q, false)
 	}
-	return a
+	a.Kind, a.Item, a.Stale = Hit, *it, stale
+	a.Won, a.Token, a.For = won, lease.Token, lease.For
+	a.Taken = live && (q.StaleOK || q.RefreshBelow > 0)
+	a.Doubt, a.Quarantined, a.InDoubt = false, false, false
 }
 
-func (t *Table) busy(e *entry, now int64, q *Read) (Answer, bool) {
-	return Answer{Kind: Busy, For: e.lease.deadline - now}, q.Wait > 0
+func (t *Table) busy(e *entry, now int64, q *Read, a *Answer) (park bool) {
+	*a = Answer{Kind: Busy, For: e.lease.deadline - now}
+	return q.Wait > 0
 }
 
 // grant gives the key's lease to a reader; a lease that ran out is superseded.

@@ -71,7 +71,10 @@ type Table struct {
 
 	// What somebody is being told or shown. It is here because it would otherwise
 	// be allocated for each: nobody keeps it, nor calls the Table meanwhile.
+	// decided is written when nothing else is decided any more: to grant a lease may
+	// be to drop another, and to tell those who wait for that.
 	answer  Answer
+	decided Answer
 	current Current
 	view    MetaView
 }
@@ -225,13 +228,13 @@ func (t *Table) reconsider(now int64, e *entry) {
 	kept := e.waiters[:0]
 	for i := range e.waiters {
 		w := e.waiters[i]
-		a, park := t.decide(now, e, e.hash, e.key, &w.read)
+		park := t.decide(now, e, e.hash, e.key, &w.read, &t.decided)
 		if park && now < w.deadline {
 			kept = append(kept, w)
 			continue
 		}
 		t.stats.Parked--
-		t.tell(w.reader, a)
+		w.reader.Answer(&t.decided)
 	}
 	clear(e.waiters[len(kept):])
 	e.waiters = kept

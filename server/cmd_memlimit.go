@@ -60,13 +60,13 @@ func (s *session) memLimit(req *protocol.Request) {
 func (srv *Server) setMemory(bytes int64) error {
 	srv.resizing.Lock()
 	defer srv.resizing.Unlock()
-	leases := srv.cfg.Memory / leaseShareOf
-	err := srv.owner.Resize(bytes - leases)
+	other := notForValues(srv.cfg.Memory)
+	err := srv.owner.Resize(bytes - other)
 	var refused *memory.BudgetError
 	if errors.As(err, &refused) {
 		srv.log.Debug("the memory limit was not changed", "bytes", bytes, "error", err)
 		if refused.Least > 0 {
-			refused.Least += leases
+			refused.Least += other
 		}
 	}
 	if err != nil {

@@ -8,8 +8,21 @@ import (
 )
 
 // leaseShareOf is the part of the memory that lease state may take: a
-// sixteenth. It is not reserved in the store, so it is taken off its budget.
+// sixteenth.
 const leaseShareOf = 16
+
+// processTakes is what the system counts for a server that holds nothing and has a
+// few connections: most of it is the program itself.
+const processTakes = 16 << 20
+
+// notForValues is the part of the memory that the store does not get, so that all
+// of the process keeps to it: half of what lease state may take, as it rarely does,
+// or the process itself if that is more. So what is taken is within a twentieth of
+// the memory whether there is lease state or not. Of little memory it is a quarter
+// at most, or nothing would be left.
+func notForValues(memory int64) int64 {
+	return max(memory/leaseShareOf/2, min(processTakes, memory/4))
+}
 
 // What a lease, an intent or a doubt, and a tag take, with its key and its place in
 // the tables: TestLeaseStateKeepsItsMemory measures it.

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -28,7 +29,10 @@ func inHands(t *testing.T, s *Server, ring bool, n int) (*loop, []*loopConn, []*
 	first, p := inHand(t, s)
 	if ring {
 		first.loop.useRing()
-		require.NotNil(t, first.loop.ring, "the test needs a kernel with io_uring, Linux 6.6 or newer, that may be used")
+		if first.loop.ring == nil && os.Getenv("LEASECACHE_REQUIRE_URING") == "" {
+			t.Skip("no io_uring here")
+		}
+		require.NotNil(t, first.loop.ring)
 		t.Cleanup(first.loop.leaveRing)
 	}
 	conns, peers := []*loopConn{first}, []*peer{p}
@@ -181,6 +185,8 @@ func batchDoesNotAllocate(t *testing.T, ring bool) {
 
 // A ring that fails is left, and nobody loses anything by it.
 func TestRingThatFails(t *testing.T) {
+	runtime.LockOSThread() // the ring is this thread's
+	defer runtime.UnlockOSThread()
 	s := start(t, nil)
 	l, conns, peers := inHands(t, s, true, 3)
 	for _, p := range peers {

@@ -245,7 +245,7 @@ func (l *loop) deadlines(now int64) {
 }
 
 // yieldEvery is how long Go's scheduler does not see a loop at most.
-const yieldEvery = int64(2 * time.Millisecond)
+const yieldEvery = int64(5 * time.Millisecond)
 
 // yield goes through Go's scheduler once in a while. What never does runs for too
 // long, for Go's monitor: after 10 ms it takes away the right to run Go code at

@@ -31,7 +31,7 @@ type Config struct {
 	MoreListen   []string      // more such addresses
 	UnixSocket   string        // path of a socket for clients, too; none if it is empty
 	UnixMode     fs.FileMode   // permissions of the socket [0700]
-	Memory       int64         // bytes for values, index and lease state [1 GiB]
+	Memory       int64         // bytes for values, index, lease state and the process [1 GiB]
 	MaxItem      int           // largest value in bytes [1 MiB]
 	MaxConns     int           // client connections at most [1024]
 	StallTimeout time.Duration // how long a peer may stall inside a request or a reply [30 s]
@@ -138,13 +138,12 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaseShare := cfg.Memory / leaseShareOf
 	limits, err := leaseLimits(cfg.Memory, cfg.Keeper.Shards())
 	if err != nil {
 		return nil, err
 	}
 	cache, err := memory.New(memory.Options{
-		Bytes:         cfg.Memory - leaseShare,
+		Bytes:         cfg.Memory - notForValues(cfg.Memory),
 		Reserve:       reserveTimes * cfg.Memory,
 		MaxItem:       cfg.MaxItem,
 		MaxPartitions: int(cfg.Keeper.Shards()), // a shard is in one of them

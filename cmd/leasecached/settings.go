@@ -125,7 +125,7 @@ var groups = []group{
 	}},
 	{"Cache", []setting{
 		{"memory", "SIZE", "1GiB", quoted,
-			"memory for values and their index; taken as it is used",
+			"memory for everything: values, their index, leases and the process; taken as it is used",
 			bytes(func(c *Config) *int64 { return &c.Memory }, leastMemory, mostMemory)},
 		{"max-item-size", "SIZE", "1MiB", quoted,
 			"largest value",

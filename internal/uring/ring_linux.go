@@ -69,7 +69,6 @@ const (
 	setupSubmitAll    = 1 << 7  // one that fails does not keep the others back
 	setupCoopTaskrun  = 1 << 8  // no interrupts
 	setupSingleIssuer = 1 << 12 // the kernel takes no lock
-	setupNoSQArray    = 1 << 16 // entries are taken in order
 	featureSingleMap  = 1 << 0
 	enterGetEvents    = 1 << 0
 	offsetRings       = 0
@@ -77,10 +76,10 @@ const (
 )
 
 // New makes a ring for up to n operations at a time. An error wraps what the kernel
-// said: unix.ENOSYS or unix.EINVAL if it is too old (before Linux 6.6), unix.EPERM if
+// said: unix.ENOSYS or unix.EINVAL if it is too old (before Linux 6.0), unix.EPERM if
 // it may not be used here.
 func New(n int) (*Ring, error) {
-	p := params{flags: setupSubmitAll | setupCoopTaskrun | setupSingleIssuer | setupNoSQArray}
+	p := params{flags: setupSubmitAll | setupCoopTaskrun | setupSingleIssuer}
 	fd, _, errno := syscall.Syscall(unix.SYS_IO_URING_SETUP, uintptr(n), uintptr(unsafe.Pointer(&p)), 0)
 	if errno != 0 {
 		return nil, fmt.Errorf("io_uring_setup: %w", errno)
@@ -99,7 +98,7 @@ func (r *Ring) attach(p *params) (err error) {
 		return fmt.Errorf("io_uring: %w", unix.ENOSYS)
 	}
 	const access, shared = unix.PROT_READ | unix.PROT_WRITE, unix.MAP_SHARED | unix.MAP_POPULATE
-	size := int(p.cq.cqes + p.cqEntries*uint32(unsafe.Sizeof(cqe{})))
+	size := int(max(p.cq.cqes+p.cqEntries*uint32(unsafe.Sizeof(cqe{})), p.sq.array+p.sqEntries*uint32(unsafe.Sizeof(uint32(0)))))
 	if r.mapped[0], err = unix.Mmap(r.fd, offsetRings, size, access, shared); err != nil {
 		return fmt.Errorf("map io_uring: %w", err)
 	}
@@ -111,6 +110,11 @@ func (r *Ring) attach(p *params) (err error) {
 	r.sqTail, r.cqHead, r.cqTail = (*uint32)(at(p.sq.tail)), (*uint32)(at(p.cq.head)), (*uint32)(at(p.cq.tail))
 	r.cqes = unsafe.Slice((*cqe)(at(p.cq.cqes)), p.cqEntries)
 	r.entries = unsafe.Slice((*sqe)(unsafe.Pointer(&r.mapped[1][0])), p.sqEntries)
+	// In which order entries are taken: as they lie. Linux 6.6 can be told to do without
+	// this list; the kernels of many systems are older.
+	for i, order := 0, unsafe.Slice((*uint32)(at(p.sq.array)), p.sqEntries); i < len(order); i++ {
+		order[i] = uint32(i)
+	}
 	return nil
 }
 

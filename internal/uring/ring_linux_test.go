@@ -3,6 +3,7 @@ package uring
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"runtime"
 	"testing"
 
@@ -15,7 +16,10 @@ func newRing(t *testing.T, n int) *Ring {
 	runtime.LockOSThread()
 	t.Cleanup(runtime.UnlockOSThread)
 	r, err := New(n)
-	require.NoError(t, err, "the tests need a kernel with io_uring, Linux 6.6 or newer, that may be used")
+	if err != nil && os.Getenv("LEASECACHE_REQUIRE_URING") == "" {
+		t.Skipf("no io_uring here (Linux 6.0 and a container that allows it): %v", err)
+	}
+	require.NoError(t, err)
 	t.Cleanup(r.Close)
 	return r
 }

@@ -223,7 +223,10 @@ var mutantEdits = []mutantEdit{
 	// Notes and doubt.
 	{
 		"state.go", "if s.Noted.Fenced || s.DoubtBelow > 0 {",
-		`if (s.Noted.Fenced && !planted("an unplanned change ignores the note")) || (s.DoubtBelow > 0 && !planted("H4: doubt is forgotten by a second change")) {`,
+		`if planted("H4: doubt is forgotten by a second change") && !s.Noted.Fenced {
+		s.DoubtBelow = 0
+	}
+	if (s.Noted.Fenced && !planted("an unplanned change ignores the note")) || s.DoubtBelow > 0 {`,
 	},
 	{
 		"state.go", "	s.Noted.Fenced = false\n",

@@ -132,12 +132,20 @@ func (s *sim) disturb() {
 	}
 }
 
-// operator moves a shard there, and maybe back again at once.
+// operator moves a shard somewhere, and soon back again: the process that had it may
+// learn of both at once.
 func (s *sim) operator(p *simProc) {
 	id := shard.ID(s.rng.IntN(len(s.log.ref.Shards)))
 	home := s.log.ref.Shards[id].Session
+	s.after(nil, simSecond/10, func() {
+		for _, q := range s.procs {
+			if sh := q.open[id]; sh != nil && sh.shut && s.one(2) {
+				q.behind = s.now + simSecond + s.upTo(2*simSecond)
+			}
+		}
+	})
 	for i := range 2 {
-		s.after(p, int64(i)*simSecond/5, func() {
+		s.after(p, int64(i)*simSecond/3, func() {
 			rec := s.log.ref.Shards[id]
 			to := s.log.ref.Members[name(s.rng.IntN(s.nodes))].Session
 			if i == 1 {

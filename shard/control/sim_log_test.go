@@ -147,7 +147,7 @@ func (s *sim) commit(data []byte, term uint64) {
 // witness counts what came of entries.
 func (s *sim) witness(e Entry, r Result) {
 	refused := func(items []Code) bool { return slices.ContainsFunc(items, func(c Code) bool { return c != OK }) }
-	switch e.(type) {
+	switch e := e.(type) {
 	case Over:
 		if r.Code == Stale {
 			s.saw("over refused")
@@ -157,7 +157,7 @@ func (s *sim) witness(e Entry, r Result) {
 	case Release:
 		if r.Code == OK {
 			s.saw("released")
-			if e.(Release).ByLock {
+			if e.ByLock {
 				s.saw("released by the lock")
 			}
 		}

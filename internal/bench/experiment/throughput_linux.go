@@ -127,17 +127,25 @@ func curves(ctx context.Context, b *Bench) (points []result.Point, err error) {
 		}
 	}
 	for _, size := range b.Scale.Sizes {
-		keys := min(b.Scale.Items, uint32(256*mib/int64(size)))
-		for _, s := range f {
-			if err := s.fill(load.Workload{Keys: keys, Size: size}); err != nil {
-				return nil, err
-			}
-		}
-		if err := along(result.BySize, float64(size), load.Workload{Conns: 50, Keys: keys, Size: size}); err != nil {
+		got, err := short.bySize(ctx, size)
+		if err != nil {
 			return nil, err
 		}
+		points = append(points, got...)
 	}
 	return points, nil
+}
+
+// bySize measures values of a size on servers that never held another: what a shift
+// of sizes does to them is another experiment's affair.
+func (b *Bench) bySize(ctx context.Context, size uint32) (points []result.Point, err error) {
+	keys := min(b.Scale.Items, uint32(256*mib/int64(size)))
+	f, err := b.start(ctx, keys, size)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.stop()) }()
+	return b.rounds(ctx, result.BySize, float64(size), b.on(f, load.Workload{Conns: 50, Keys: keys, Size: size}))
 }
 
 // hotKey measures 1000 connections on one key beside as many on all of them.

@@ -50,7 +50,8 @@ type Generator struct {
 	crowds []*Crowd
 	ticked time.Duration
 
-	open *schedule // of an open loop
+	open  *schedule // of an open loop
+	batch batch
 }
 
 // counts only grow; a run is the difference of two.
@@ -128,11 +129,16 @@ func (g *Generator) watch(op, i int, events uint32) error {
 
 // send composes the next batch of connection i and writes what the socket takes.
 func (g *Generator) send(i int, since time.Duration) error {
+	g.out = g.compose(i, since, g.out[:0])
+	return g.transmit(i, g.out)
+}
+
+// compose appends the next batch of connection i.
+func (g *Generator) compose(i int, since time.Duration, out []byte) []byte {
 	c := &g.conns[i]
 	c.check.begin()
 	c.requests, c.since = g.w.Depth, since
 	g.asked += g.w.Depth * g.w.Multi
-	out := g.out[:0]
 	for range g.w.Depth {
 		if g.sets > 0 && g.rng.next()>>32 < g.sets {
 			out, c.check.steps = appendSet(out, c.check.steps, g.w.Dialect, g.pick.next(), g.w.Generation, g.w.Size)
@@ -143,8 +149,7 @@ func (g *Generator) send(i int, since time.Duration) error {
 		}
 		out, c.check.steps = appendGet(out, c.check.steps, g.w.Dialect, g.keys, g.w.Generation, g.w.Size)
 	}
-	g.out = out
-	return g.transmit(i, out)
+	return out
 }
 
 func (g *Generator) transmit(i int, out []byte) error {
@@ -153,9 +158,15 @@ func (g *Generator) transmit(i int, out []byte) error {
 	if err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
-	if n = max(n, 0); n == len(out) {
+	return g.took(i, out, max(n, 0))
+}
+
+// took keeps what the socket of connection i did not take of out.
+func (g *Generator) took(i int, out []byte, n int) error {
+	if n == len(out) {
 		return nil
 	}
+	c := &g.conns[i]
 	c.rest = append(c.rest[:0], out[n:]...)
 	c.left = c.rest
 	return g.watch(unix.EPOLL_CTL_MOD, i, unix.EPOLLIN|unix.EPOLLOUT)
@@ -189,19 +200,29 @@ func (g *Generator) receive(i int) (bool, error) {
 		case n == 0:
 			return false, fmt.Errorf("the server hung up: %w", io.ErrUnexpectedEOF)
 		}
-		used, err := c.check.consume(g.in[:have+n])
-		if err != nil {
-			return false, err
-		}
-		c.carried = copy(c.carry[:], g.in[used:have+n])
-		if c.check.finished() {
-			g.count(c)
-			return true, nil
+		ended, err := g.take(i, g.in[:have+n])
+		if ended || err != nil {
+			return ended, err
 		}
 		if have+n < len(g.in) {
 			return false, nil // that was all
 		}
 	}
+}
+
+// take takes what has come for connection i, and says whether that ended its batch.
+func (g *Generator) take(i int, data []byte) (bool, error) {
+	c := &g.conns[i]
+	used, err := c.check.consume(data)
+	if err != nil {
+		return false, err
+	}
+	c.carried = copy(c.carry[:], data[used:])
+	if !c.check.finished() {
+		return false, nil
+	}
+	g.count(c)
+	return true, nil
 }
 
 func (g *Generator) count(c *conn) {

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/leasecache/leasecache/internal/uring"
 )
 
 const items = 300
@@ -33,9 +36,12 @@ func run(t *testing.T, addr string, w Workload) (Result, error) {
 	return g.RunKeys(600)
 }
 
-func TestEveryDialectIsUnderstood(t *testing.T) {
+func TestEveryDialectIsUnderstood(t *testing.T) { everyDialectIsUnderstood(t) }
+
+func everyDialectIsUnderstood(t *testing.T) {
 	for name, w := range map[string]Workload{
 		"get":           {Conns: 3},
+		"many":          {Conns: 3 * batchConns / 2},
 		"pipelined":     {Conns: 3, Depth: 16},
 		"multiget":      {Conns: 3, Multi: 32},
 		"mixed":         {Conns: 3, Sets: 0.5, Depth: 4, Generation: 1},
@@ -62,8 +68,30 @@ func TestEveryDialectIsUnderstood(t *testing.T) {
 	}
 }
 
+// Where there is no io_uring the generator measures the same, with more of its own
+// processor's time.
+func TestWithoutARing(t *testing.T) {
+	newRing = func(int) (*uring.Ring, error) { return nil, unix.EPERM }
+	defer func() { newRing = uring.New }()
+	everyDialectIsUnderstood(t)
+	largeValues(t)
+}
+
+// What a socket does not take of a batch goes on later, behind it.
+func TestLargeBatches(t *testing.T) {
+	w := Workload{Conns: 2, Depth: 200, Sets: 1, Keys: 400, Size: 100_000, Order: InTurn}
+	g, err := New(serveFake(t, &fake{}), w)
+	require.NoError(t, err)
+	defer g.Close()
+	r, err := g.RunKeys(800)
+	require.NoError(t, err)
+	require.Equal(t, 800, r.Keys)
+}
+
 // Values larger than any buffer come, and go, in pieces.
-func TestLargeValues(t *testing.T) {
+func TestLargeValues(t *testing.T) { largeValues(t) }
+
+func largeValues(t *testing.T) {
 	for _, d := range []Dialect{Classic, RESP} {
 		w := Workload{Dialect: d, Conns: 2, Depth: 8, Sets: 1, Keys: 10, Size: 400_000}
 		addr := serveFake(t, &fake{})

@@ -35,6 +35,7 @@ const overtime = 2 * time.Second
 // RunOpen sends rate requests a second, warm for a time that is not counted and
 // then for d. A generator that ran a closed loop cannot run an open one.
 func (g *Generator) RunOpen(rate float64, warm, d time.Duration, warmed func()) (Result, error) {
+	defer g.together()()
 	g.open = &schedule{mean: float64(time.Second) / rate, rng: rng(g.w.Seed + 2), due: clock()}
 	for i := range g.conns {
 		g.open.idle = append(g.open.idle, i)
@@ -79,11 +80,21 @@ func (g *Generator) openUntil(end time.Duration) (kept bool, err error) {
 				s.late.Add(now - s.due)
 			}
 			waited = false
-			if err := g.send(i, s.due); err != nil {
+			if g.batch.ring != nil {
+				g.enlist(i, s.due)
+			} else if err := g.send(i, s.due); err != nil {
 				return false, err
 			}
 			s.advance()
+			if len(g.batch.sent) == batchConns {
+				break // who came first need not wait for all
+			}
 			now = clock()
+		}
+		if len(g.batch.sent) > 0 {
+			if err := g.sendOff(); err != nil {
+				return false, err
+			}
 		}
 		if now >= end && (s.due >= end || now >= end+overtime) {
 			return s.due >= end, nil

@@ -38,6 +38,7 @@ func (g *Generator) RunKeys(n int) (Result, error) {
 }
 
 func (g *Generator) closed(until time.Duration) (Result, error) {
+	defer g.together()()
 	g.latency.Reset()
 	began, before, idle := clock(), g.done, g.idle
 	if !g.begun {
@@ -96,6 +97,14 @@ func (g *Generator) round(now time.Duration) (got bool, err error) {
 		if e.Events&^unix.EPOLLOUT == 0 {
 			continue
 		}
+		if g.batch.ring != nil {
+			if g.batch.ready = append(g.batch.ready, i); len(g.batch.ready) == batchConns {
+				if err := g.exchange(); err != nil {
+					return false, err
+				}
+			}
+			continue
+		}
 		ended, err := g.receive(i)
 		if err != nil {
 			return false, err
@@ -103,20 +112,27 @@ func (g *Generator) round(now time.Duration) (got bool, err error) {
 		if !ended {
 			continue
 		}
-		c := &g.conns[i]
-		now := clock()
-		g.latency.Add(now - c.since)
-		switch {
-		case g.limit > 0 && g.asked >= g.limit:
-		case g.open != nil:
-			g.open.idle = append(g.open.idle, i)
-		default:
+		if now := clock(); g.next(i, now) {
 			if err := g.send(i, now); err != nil {
 				return false, err
 			}
 		}
 	}
+	if len(g.batch.ready) > 0 {
+		return true, g.exchange()
+	}
 	return n > 0, nil
+}
+
+// next takes note of the end of a batch of connection i, and reports whether the next
+// is to be sent.
+func (g *Generator) next(i int, now time.Duration) bool {
+	g.latency.Add(now - g.conns[i].since)
+	if g.open != nil && (g.limit == 0 || g.asked < g.limit) {
+		g.open.idle = append(g.open.idle, i)
+		return false
+	}
+	return g.limit == 0 || g.asked < g.limit
 }
 
 func (g *Generator) result(before counts, idle, elapsed time.Duration) (Result, error) {

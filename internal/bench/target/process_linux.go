@@ -118,6 +118,9 @@ func (s *Server) await(ctx context.Context) error {
 		}
 		select {
 		case <-s.ended:
+			if err := ctx.Err(); err != nil {
+				return err // both: nobody wanted it any more
+			}
 			return errors.New("it ended before it served")
 		case <-ctx.Done():
 			return fmt.Errorf("not serving: %w", ctx.Err())
@@ -156,19 +159,28 @@ func rss(smaps string) (int64, error) {
 	return 0, errors.New("no resident size in smaps_rollup")
 }
 
-// Explain adds to an error what the server said last, and whether it still runs.
+// Explain adds to an error what the server said last, and whether it still runs. One
+// of ours that does is ended, and says where each of its goroutines was.
 func (s *Server) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	state := "it still runs"
+	state, last := "it still runs", 1000
 	select {
 	case <-s.ended:
 		state = "it has ended: " + s.cmd.ProcessState.String()
 	case <-time.After(100 * time.Millisecond): // the end may come after the hang-up
+		if s.Kind.Family == Leasecached {
+			last = 20_000
+			_ = s.cmd.Process.Signal(syscall.SIGQUIT) // what it says to that is for people
+			select {
+			case <-s.ended:
+			case <-time.After(2 * time.Second):
+			}
+		}
 	}
 	text := s.Log()
-	return fmt.Errorf("%s: %w (%s)\n%s", s.Kind.Name, err, state, text[max(0, len(text)-1000):])
+	return fmt.Errorf("%s: %w (%s)\n%s", s.Kind.Name, err, state, text[max(0, len(text)-last):])
 }
 
 // Log is what the server has written so far.

@@ -2,7 +2,9 @@ package memory
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/leasecache/leasecache/shard"
 )
@@ -119,4 +121,29 @@ func BenchmarkMixed(b *testing.B) {
 			_ = p.Put(h, key[:], it)
 		}
 	}
+}
+
+// How long the longest puts take, with values of changing sizes into a full cache
+// of which half is read: sweeps, and the index growing and shrinking with the
+// sizes. On a busy machine the worst is what the system took the processor away
+// for.
+func BenchmarkWorstPut(b *testing.B) {
+	c := benchCache(b, 256<<20, 3_000_000, 60)
+	var key [benchKeyLen]byte
+	buf := value(2000, 'w')
+	took := make([]time.Duration, 0, b.N)
+	for i := range b.N {
+		h := benchKey(&key, scatter(3*i)*4)
+		_, _ = c.Partition(int(h)&(c.Partitions()-1)).Get(h, key[:], 1)
+		h = benchKey(&key, scatter(i)*4)
+		size := []int{60, 2000, 300}[i*6/b.N%3]
+		p := c.Partition(int(h) & (c.Partitions() - 1))
+		start := time.Now()
+		_ = p.Put(h, key[:], Item{Value: buf[:size-i%50]})
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[b.N-1].Microseconds()), "worst-µs")
+	b.ReportMetric(float64(took[b.N-1-b.N/10_000].Microseconds()), "p99.99-µs")
+	b.ReportMetric(float64(took[b.N/2].Nanoseconds()), "median-ns")
 }

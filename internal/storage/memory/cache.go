@@ -164,6 +164,10 @@ const (
 	// minSegments of the largest record's size make a partition: one for the
 	// index, one being filled, and enough others that eviction has a choice.
 	minSegments = 8
+	// With fewer than goodSegments, what segments leave unused of the index's share
+	// costs several percent; but fewer than fewPartitions get into each other's way.
+	goodSegments  = 16
+	fewPartitions = 8
 
 	// indexShare: of so many segments the index may take one, traces included.
 	indexShare = 2
@@ -187,7 +191,7 @@ func layoutFor(budget int64, maxItem, most int) (layout, error) {
 		l := layout{partitions: n}
 		l.segment = max(largest, int(min(max(each/64/pageSize*pageSize, smallSegment), largeSegment)))
 		l.segments = int(each / int64(l.segment+perSegmentBytes))
-		if l.segments < minSegments {
+		if l.segments < minSegments || n > fewPartitions && l.segments < goodSegments {
 			continue
 		}
 		// What the division left over makes the segments a little larger.

@@ -207,7 +207,7 @@ func TestIndexChangesWhereEntriesCrowd(t *testing.T) {
 				for _, at := range b.step(1) {
 					delete(b.parts, at)
 				}
-				if steps%100 == 0 {
+				if steps%1000 == 0 {
 					require.NoError(t, b.check())
 				}
 			}

@@ -231,7 +231,7 @@ func TestBudgets(t *testing.T) {
 		require.NoError(t, err, "what the error asks for is enough")
 		require.Equal(t, 1, l.partitions)
 	}
-	for budget, want := range map[int64]int{9 * mib: 1, 17 * mib: 2, 64 * mib: 4, 100 * mib: 8, 1 << 30: 64, 1 << 34: 64} {
+	for budget, want := range map[int64]int{9 * mib: 1, 17 * mib: 2, 64 * mib: 4, 100 * mib: 8, 1 << 30: 32, 1 << 34: 64} {
 		l, err := layoutFor(budget, DefaultMaxItem, maxPartitions)
 		require.NoError(t, err)
 		require.Equal(t, want, l.partitions, "%d", budget)

@@ -55,6 +55,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	var made removals
 	report, err := run(ctx, o, &made)
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		<-ctx.Done() // a connection that takes over the deadline may notice it a moment before
+	}
 	left := made.remove(ctx)
 	switch {
 	case ctx.Err() != nil && left != nil:
