@@ -73,7 +73,8 @@ func TestMemcachedsFlags(t *testing.T) {
 	t.Run("everybody", func(t *testing.T) {
 		p, ports := inMemcachedsPlace(t, "-p", "-1", "-v")
 		addresses(t, ports, p, 1)
-		require.Contains(t, p.Log(), "other machines can reach this address")
+		// The file with the ports is there before the line is.
+		require.Eventually(t, func() bool { return strings.Contains(p.Log(), "other machines can reach this address") }, StartTimeout, 5*time.Millisecond, p.Log())
 		require.NoError(t, p.Stop())
 	})
 	t.Run("denied", func(t *testing.T) {
