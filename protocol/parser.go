@@ -48,6 +48,7 @@ type Parser struct {
 	reason CloseReason
 
 	begun    bool
+	skipped  int    // bytes of something refused that lay before the last request
 	scanned  int    // bytes at the buffer's start that hold no line end
 	need     int    // bytes the buffer must hold before another look pays; 0 = any
 	skipLine bool   // the rest of a refused line is still to come
@@ -86,6 +87,11 @@ func (p *Parser) Want() int { return min(max(p.want, 1), maxWant) }
 // Swallowing reports whether the rest of something refused is still to come.
 func (p *Parser) Swallowing() bool { return p.skipLine || p.swallow > 0 }
 
+// Skipped returns how many of the bytes that the last Next has done with lay before
+// its request, and belong to something refused. Whoever wants that request again
+// gives what is behind them: they would be taken for requests.
+func (p *Parser) Skipped() int { return p.skipped }
+
 // Forget lets go of the last request, and with it of the buffer it was parsed
 // from. It may be called whenever that buffer is used up.
 func (p *Parser) Forget() {
@@ -119,6 +125,7 @@ func (p *Parser) Unfinished(buf []byte) (*Request, bool) {
 // The request's data block is part of buf: the caller's buffer grows with the
 // bytes that arrive, never with a length that the peer announced.
 func (p *Parser) Next(buf []byte) (n int, st Status) {
+	p.skipped = 0
 	if !p.begun {
 		p.Limits.fill()
 	}
@@ -144,6 +151,7 @@ func (p *Parser) Next(buf []byte) (n int, st Status) {
 		}
 		buf = buf[gone:]
 	}
+	p.skipped = n
 	if len(buf) == 0 || len(buf) < p.need {
 		return n, p.more(len(buf))
 	}

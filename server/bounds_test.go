@@ -99,6 +99,30 @@ func TestWaitingRepliesAreBoundedWithinABatch(t *testing.T) {
 	f.queue.abandon()
 }
 
+// What is refused is passed over once and for all, also where the request behind it
+// has too many replies to be answered at once: what a client stores is no command.
+func TestRefusedBlockBeforeManyReplies(t *testing.T) {
+	for name, refused := range map[string]string{
+		"block": fmt.Sprintf("set k 0 0 %d\r\n%s\r\n", 2<<20, strings.Repeat("delete big\r\n\r\n\r\n\r\n", 2<<20/18+1)[:2<<20]),
+		"line":  "delete k" + strings.Repeat(" ", 4<<10) + "mn\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFed(t)
+			value := strings.Repeat("v", 100<<10)
+			f.do(fmt.Appendf(nil, "set big 0 0 %d\r\n%s\r\n", len(value), value))
+			const n = 10
+			begin := len(refused) - 5
+			used, state := f.feed([]byte(refused[:begin]), f.srv.clock.read())
+			require.Equal(t, feedMore, state)
+			got := string(f.taken())
+			got += string(f.all([]byte(refused[used:] + "get" + strings.Repeat(" big", n) + "\r\nmn\r\n")))
+			require.Contains(t, got[:20], "_ERROR ")
+			require.Equal(t, n, strings.Count(got, "VALUE big 0 "))
+			require.True(t, strings.HasSuffix(got, value+"\r\nEND\r\nMN\r\n"), "%.200q", got[max(0, len(got)-200):])
+		})
+	}
+}
+
 // A connection at rest holds no memory of the large requests it once made.
 func TestIdleConnectionKeepsNoLargeRequest(t *testing.T) {
 	s := start(t, nil)

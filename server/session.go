@@ -159,7 +159,7 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 				return used + n, feedClose
 			}
 			if !s.run(req) {
-				return used, feedFull
+				return used + s.parser.Skipped(), feedFull
 			}
 			switch {
 			case s.over:
