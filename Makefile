@@ -59,7 +59,10 @@ microbench: ## run the microbenchmarks of parser, rules, store and server, into 
 	$(MICRO) > $(BIN)/micro.txt || { cat $(BIN)/micro.txt; exit 1; }
 	@cat $(BIN)/micro.txt
 
-microdiff: microbench ## run them and compare with the baseline in docs/benchmarks (benchstat)
+$(BASELINE):
+	@echo "there is no $@: \`make microbase\`, on the commit to compare with, writes it"; exit 1
+
+microdiff: $(BASELINE) microbench ## run them and compare with the baseline in docs/benchmarks, of make microbase (benchstat)
 	$(GO) run golang.org/x/perf/cmd/benchstat@latest $(BASELINE) $(BIN)/micro.txt
 
 microbase: microbench ## run them and make that the baseline

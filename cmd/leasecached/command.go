@@ -238,7 +238,11 @@ func (c *Command) openKeeper() (*single.Keeper, error) {
 		o.SessionTTL = cfg.SessionTTL
 	}
 	if !cfg.Ephemeral {
-		return single.Open(cfg.DataDir, o)
+		k, err := single.Open(cfg.DataDir, o)
+		if errors.Is(err, single.ErrLocked) {
+			err = fmt.Errorf("%w: --data-dir takes another, --ephemeral none", err)
+		}
+		return k, err
 	}
 	k, err := single.Ephemeral(o, cfg.VolatileIntents)
 	if err != nil {
