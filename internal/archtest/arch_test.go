@@ -12,7 +12,7 @@ const module = "github.com/leasecache/leasecache"
 
 // pure are the packages whose rules must be the same in a test, in a model and in a
 // server: time and randomness are handed in, nothing is read or written.
-var pure = []string{module + "/protocol", module + "/lease", module + "/shard"}
+var pure = []string{module + "/protocol", module + "/lease", module + "/shard", module + "/shard/control", module + "/shard/placement"}
 
 var sqlDrivers = []string{"modernc.org/sqlite", "github.com/jackc/pgx", "github.com/lib/pq", "github.com/go-sql-driver/mysql"}
 
@@ -28,6 +28,14 @@ var rules = []rule{
 	{
 		from: module + "/shard", never: []string{"net", "os", "log", "syscall", "math/rand", "crypto/rand"},
 		why: "placement is a pure fact: every node and client must compute the same",
+	},
+	{
+		from: module + "/shard/control", never: []string{"net", "os", "log", "syscall", "math/rand", "crypto/rand", "sync", module + "/server", module + "/lease", module + "/internal"},
+		why: "what nodes agree on follows from the log alone, and is played by a seed",
+	},
+	{
+		from: module + "/shard/placement", never: []string{"net", "os", "log", "syscall", "math/rand", "crypto/rand", "sync", module + "/server", module + "/lease", module + "/internal"},
+		why: "who should own what is arithmetic",
 	},
 	{
 		from: module + "/lease", never: []string{module + "/server", module + "/client", module + "/protocol", module + "/internal/storage"},
