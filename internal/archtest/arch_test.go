@@ -64,6 +64,19 @@ var rules = []rule{
 		why: "the store keeps bytes under keys; the rules about them stand elsewhere",
 	},
 	{
+		from: module + "/internal/peer", never: []string{"github.com/hashicorp", module + "/server", module + "/client", module + "/lease", module + "/protocol", module + "/internal/storage", module + "/shard/single", module + "/shard/control", module + "/shard/consensus"},
+		why: "the connection between nodes carries bytes: raft and requests go over it, and neither knows the other",
+	},
+	{
+		from: module + "/...", except: []string{module + "/shard/consensus/..."},
+		never: []string{"github.com/hashicorp/raft", "github.com/hashicorp/raft-boltdb"}, direct: true,
+		why: "one package speaks to raft; the rest sees a cluster",
+	},
+	{
+		from: module + "/server/...", never: []string{module + "/shard/consensus"},
+		why: "the server is handed a keeper and does not know whether one node or a cluster keeps",
+	},
+	{
 		from: module + "/cmd/leasecached", never: append([]string{module + "/client"}, sqlDrivers...),
 		why: "the server neither calls itself nor knows what the source of truth is",
 	},
