@@ -65,7 +65,7 @@ func (srv *Server) beginNoted(ctx context.Context, hash uint64, key []byte, in o
 		if err := srv.owner.Note(ctx, hash, in); err != nil {
 			return 0, 0, err
 		}
-		token, left, err := srv.owner.Begin(srv.clock.now(), hash, key, in)
+		token, left, err := srv.owner.Begin(srv.read().now, hash, key, in)
 		if !errors.Is(err, owner.ErrNotNoted) {
 			return token, left, err
 		}

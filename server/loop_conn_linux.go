@@ -170,7 +170,7 @@ func (c *loopConn) feed(data, buf []byte) {
 		c.session.out = l.out[len(l.out):]
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
-		at := c.srv.clock.read()
+		at := c.srv.read()
 		c.last = at.now
 		c.activity.Store(at.now)
 		n, state := c.session.feed(data[used:], at)
@@ -179,8 +179,13 @@ func (c *loopConn) feed(data, buf []byte) {
 		c.rest = data[used:]
 		out := c.session.taken()
 		c.session.out = nil
-		if c.postpone(out, state) {
+		if c.postpone(out, state, at.session) {
 			break
+		}
+		if c.srv.live() != at.session {
+			c.sessionOver()
+			c.close()
+			return
 		}
 		c.flush(out)
 		if len(l.leaving) == 0 && cap(out) > cap(l.out) && reused(out) {
@@ -402,7 +407,7 @@ func (c *loopConn) end() {
 		return
 	}
 	c.ending = true
-	c.session.hungUp(c.rest, c.srv.clock.read())
+	c.session.hungUp(c.rest, c.srv.read())
 	c.in, c.rest, c.more = nil, nil, false
 	c.recount(0)
 	patience := int64(lastWords)
@@ -465,7 +470,7 @@ func (c *loopConn) close() {
 	}
 	if !c.ending {
 		c.ending = true
-		c.session.hungUp(c.rest, c.srv.clock.read())
+		c.session.hungUp(c.rest, c.srv.read())
 		c.queue.abandon()
 	}
 	c.closed = true

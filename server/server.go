@@ -23,7 +23,6 @@ import (
 	"github.com/leasecache/leasecache/internal/storage/memory"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/server/owner"
-	"github.com/leasecache/leasecache/shard/single"
 )
 
 // Config says what a Server is. Zero fields take the defaults in brackets.
@@ -48,7 +47,7 @@ type Config struct {
 
 	Version string    // of this program
 	Trace   io.Writer // shown what connections and commands do, line by line; nil for nobody
-	Keeper  *single.Keeper
+	Keeper  Keeper
 	Logger  *slog.Logger // [slog.Default()]
 
 	kept int64 // what connections may keep; tests take less [an eighth of Memory]
@@ -92,6 +91,8 @@ type Server struct {
 
 	cache     *memory.Cache
 	owner     *owner.Owner
+	term      atomic.Pointer[term]
+	ending    sync.Mutex     // sessions begin, get longer and end one after the other
 	listeners []net.Listener // the port, if there is one, then the Unix socket
 	// The event loops; nil where each connection has a goroutine.
 	transport *transport
@@ -178,12 +179,19 @@ func New(cfg Config) (*Server, error) {
 	s.started = s.clock.now()
 	s.numbers.Store(int64(len(listeners) - 1)) // those before belong to the listeners
 	s.memory.Store(cfg.Memory)
+	s.term.Store(&term{})
 	s.owner = owner.New(owner.Options{
-		Keeper: cfg.Keeper,
-		Cache:  cache,
-		Limits: limits,
-		Clock:  s.clock.now,
+		Keeper:  cfg.Keeper,
+		Cache:   cache,
+		Limits:  limits,
+		Clock:   s.clock.now,
+		Reading: func() int64 { return s.read().now },
 	})
+	if k, ok := cfg.Keeper.(alone); ok {
+		if err := s.serveAlone(k); err != nil {
+			return nil, errors.Join(err, s.Stop(context.Background()))
+		}
+	}
 	if cfg.Loops > 0 {
 		if s.transport, err = newTransport(s, cfg.Loops); err != nil {
 			return nil, errors.Join(err, s.Stop(context.Background()))

@@ -37,18 +37,23 @@ func (w *Owner) Flush(now, at int64) error {
 	return w.each(now, func(s *owned) { s.table.Flush(now, at) })
 }
 
-// each has every shard do something, one lock after another.
+// each has every shard do something, one lock after another, also behind one that
+// is not served here: who repeats it, or asks all owners, then lacks fewer.
 func (w *Owner) each(now int64, f func(*owned)) error {
+	var refused error
+	done := 0
 	for i := range w.shards {
-		s, err := w.lock(uint64(i)) // a hash below the count is its own shard
-		if err != nil && i > 0 {
-			return fmt.Errorf("%w; %w: %d of %d shards", err, ErrPartial, i, len(w.shards))
-		}
+		s, err := w.lock(now, uint64(i)) // a hash below the count is its own shard
 		if err != nil {
-			return err
+			refused = err
+			continue
 		}
 		f(s)
 		w.unlock(s)
+		done++
 	}
-	return nil
+	if refused != nil && done > 0 {
+		return fmt.Errorf("%w; %w: %d of %d shards", refused, ErrPartial, done, len(w.shards))
+	}
+	return refused
 }

@@ -49,6 +49,7 @@ func TestWalkShowsWhatPlainReadersSee(t *testing.T) {
 		limits := lease.DefaultLimits()
 		limits.Doubts = 3 // beyond it doubts fold into the shard's, which hides what other keys hold
 		w := New(Options{Keeper: k, Cache: cache, Limits: limits, Clock: clock.Load})
+		openAll(t, w, k)
 		for i := range k.states {
 			require.NoError(t, w.Note(t.Context(), uint64(i), Intent{Kind: lease.Fenced}))
 			require.NoError(t, w.Note(t.Context(), uint64(i), Intent{Kind: lease.Bounded, Length: time.Minute}))
