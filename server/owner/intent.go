@@ -7,7 +7,6 @@ import (
 
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/shard"
-	"github.com/leasecache/leasecache/shard/single"
 )
 
 // ErrNotNoted says that the keeper does not hold a note of such intents for
@@ -84,7 +83,7 @@ func (w *Owner) Note(ctx context.Context, hash uint64, in Intent) error {
 			return nil
 		}
 		err = w.keeper.Note(ctx, s.id, epoch, in.note())
-		if errors.Is(err, single.ErrStale) {
+		if errors.Is(err, shard.ErrStale) {
 			// The epoch was raised: durable already, and if not in the table yet it is
 			// now. Or the shard has another owner; we are told soon.
 			if !w.adopt(s, epoch) {

@@ -14,7 +14,7 @@ import (
 
 // Keeper is who remembers epochs and notes for longer than the process.
 // Everything it is told is durable when the call returns, except Fenced. What is
-// stale for it gives an error that wraps single.ErrStale.
+// stale for it gives an error that wraps shard.ErrStale.
 type Keeper interface {
 	Shards() uint32
 	Note(ctx context.Context, s shard.ID, e shard.Epoch, n shard.Note) error
