@@ -48,6 +48,7 @@ type Parser struct {
 	reason CloseReason
 
 	begun    bool
+	before   int    // bytes of the last Next that belong to what was refused earlier
 	scanned  int    // bytes at the buffer's start that hold no line end
 	need     int    // bytes the buffer must hold before another look pays; 0 = any
 	skipLine bool   // the rest of a refused line is still to come
@@ -69,6 +70,10 @@ type Parser struct {
 // Request returns what the last Next found, for Ready and Bad. It is the same
 // variable each time.
 func (p *Parser) Request() *Request { return &p.req }
+
+// Before is how many of the bytes that the last Next has done with lie before the
+// request: the rest of what was refused earlier.
+func (p *Parser) Before() int { return p.before }
 
 // Reason says why Next returned Close.
 func (p *Parser) Reason() CloseReason { return p.reason }
@@ -144,6 +149,7 @@ func (p *Parser) Next(buf []byte) (n int, st Status) {
 		}
 		buf = buf[gone:]
 	}
+	p.before = n
 	if len(buf) == 0 || len(buf) < p.need {
 		return n, p.more(len(buf))
 	}

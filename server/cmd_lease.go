@@ -81,6 +81,9 @@ func (p *parked) Answer(a *lease.Answer) {
 		// full of them; it asks again, and is then answered as it reads.
 		a = &lease.Answer{Kind: lease.Busy, For: int64(time.Millisecond)}
 	}
+	if far, ok := p.slot.queue.outlet.(*pending); ok && a.Kind == lease.NotOwner {
+		far.moved = true // its node asks the next owner
+	}
 	srv.stats.commands[protocol.VerbLG][readOutcome(a)].Add(1)
 	p.tell(a)
 	p.slot.fill(appendAnswer(nil, &p.echo, a, srv.clock.read()))

@@ -76,6 +76,10 @@ func (h Host) Lapse(id shard.Session) {
 	}
 }
 
+// Route has requests go where a map says, from now on, if it is newer than the one
+// there is. The map must not be changed afterwards.
+func (h Host) Route(m shard.Map) error { return h.srv.routes.Set(m, h.srv.cfg.Keeper.Node()) }
+
 // Open, Raise and Close are the owner's.
 func (h Host) Open(id shard.ID, st owner.Start) error { return h.srv.owner.Open(id, st) }
 func (h Host) Raise(id shard.ID, to shard.Epoch)      { h.srv.owner.Raise(id, to) }

@@ -23,6 +23,7 @@ import (
 	"github.com/leasecache/leasecache/internal/storage/memory"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/server/owner"
+	"github.com/leasecache/leasecache/server/route"
 )
 
 // Config says what a Server is. Zero fields take the defaults in brackets.
@@ -48,6 +49,7 @@ type Config struct {
 	Version string    // of this program
 	Trace   io.Writer // shown what connections and commands do, line by line; nil for nobody
 	Keeper  Keeper
+	Peers   Peers        // the way to other nodes; nil for a node that is alone
 	Logger  *slog.Logger // [slog.Default()]
 
 	kept int64 // what connections may keep; tests take less [an eighth of Memory]
@@ -91,6 +93,8 @@ type Server struct {
 
 	cache     *memory.Cache
 	owner     *owner.Owner
+	routes    *route.Table
+	home      *conversation // of this node with itself
 	term      atomic.Pointer[term]
 	ending    sync.Mutex     // sessions begin, get longer and end one after the other
 	listeners []net.Listener // the port, if there is one, then the Unix socket
@@ -128,6 +132,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	conns   map[connection]struct{}
+	asking  map[*conversation]struct{} // other nodes
 	stopped bool
 }
 
@@ -166,6 +171,8 @@ func New(cfg Config) (*Server, error) {
 		cache:     cache,
 		listeners: listeners,
 		conns:     make(map[connection]struct{}),
+		asking:    make(map[*conversation]struct{}),
+		routes:    route.NewTable(cfg.Keeper.Shards()),
 		budget:    newBudget(&cfg),
 		users:     users,
 		shutdown:  make(chan struct{}),
@@ -187,6 +194,7 @@ func New(cfg Config) (*Server, error) {
 		Clock:   s.clock.now,
 		Reading: func() int64 { return s.read().now },
 	})
+	s.home = s.newConversation()
 	if k, ok := cfg.Keeper.(alone); ok {
 		if err := s.serveAlone(k); err != nil {
 			return nil, errors.Join(err, s.Stop(context.Background()))
@@ -372,6 +380,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.mu.Unlock()
 		<-done
 	}
+	s.refuseNodes()
 	s.working.Wait() // only connections begin such work
 	select {
 	case <-s.traced:

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/server/owner"
@@ -36,6 +38,12 @@ type session struct {
 	over   bool // the peer asked for the end of the server
 	before int  // requests of this batch before the one that is executed
 
+	batch  []byte // what was given to feed
+	raw    span   // where in it the request lies that is executed
+	away   *away  // what other nodes are asked for; nil until it is something
+	asker  *asker // set if another node asks: nothing is asked of others then
+	enough int    // bytes of replies from which on a list of keys is answered in parts
+
 	same same
 
 	watcher *watcher // set when the connection has become one
@@ -68,7 +76,7 @@ const (
 )
 
 func newSession(srv *Server, queue *replies) *session {
-	s := &session{srv: srv, owner: srv.owner, queue: queue}
+	s := &session{srv: srv, owner: srv.owner, queue: queue, enough: fullBatch}
 	s.parser.Limits = srv.limits
 	s.reader.session = s
 	if srv.users != nil {
@@ -88,6 +96,7 @@ func (s *session) want() int {
 // rest lets go of the last request: a connection may stay as it is for hours.
 func (s *session) rest() {
 	s.parser.Forget()
+	s.batch = nil
 	s.reader.key, s.reader.viewer.key = nil, nil
 	if cap(s.out) > keepBuffer {
 		s.out = nil
@@ -116,11 +125,12 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 }
 
 func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
-	s.at, s.placed = at, 0
+	s.at, s.placed, s.batch = at, 0, buf
 	s.seen.kinds = s.srv.watchers.wanted()
 	if s.resume {
 		// From the request that was not done, in the same buffer or another.
 		n, _ := s.parser.Next(buf)
+		s.raw = span{s.parser.Before(), n}
 		if !s.again() {
 			return 0, feedFull
 		}
@@ -140,6 +150,7 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 			ahead = used + s.prefetch(buf[used:])
 		}
 		n, status := s.parser.Next(buf[used:])
+		s.raw = span{used + s.parser.Before(), used + n}
 		req := s.parser.Request()
 		switch status {
 		case protocol.NeedMore:
@@ -270,8 +281,12 @@ func (s *session) giveBack(req *protocol.Request, at reading) {
 	if refused || req.Verb != protocol.VerbLS && req.Verb != protocol.VerbLeaseSet {
 		return
 	}
-	// An error is the owner's that stops: its leases end anyway.
-	_, _ = s.owner.GiveBack(at.now, shard.Hash(req.Key), req.Key, lease.Token(req.Token))
+	hash := shard.Hash(req.Key)
+	_, err := s.owner.GiveBack(at.now, hash, req.Key, lease.Token(req.Token))
+	if place, ok := s.srv.routes.RouteHash(hash); ok && errors.Is(err, owner.ErrNotOwner) {
+		s.srv.giveBackTo(place, int(s.number), req.Key, req.Token)
+	}
+	// Another error is the owner's that stops: its leases end anyway.
 }
 
 // reserve gives a reply that has to wait its place, behind those of the batch.
@@ -384,12 +399,15 @@ func (s *session) bad(req *protocol.Request) {
 				_, err = s.owner.Delete(s.at.now, hash, req.Key)
 			}
 		}
-		if err != nil {
+		if err != nil && !s.badElsewhere(req, err) {
 			s.fail(req, err)
 			return
+		} else if err == nil {
+			s.out = protocol.AppendError(s.out, req.Err)
 		}
+	} else {
+		s.out = protocol.AppendError(s.out, req.Err)
 	}
-	s.out = protocol.AppendError(s.out, req.Err)
 	switch req.Err.Cause {
 	case protocol.CauseChunk:
 		s.count(req.Verb, outcomeBroken)
@@ -404,7 +422,12 @@ func (s *session) bad(req *protocol.Request) {
 // with the word that the protocol asks for, and say that nothing was done. As in
 // memcached noreply hides errors, too: who sent it reads no reply, and would take
 // the line for the answer to its next command.
+//
+// What another node owns, that one is asked for.
 func (s *session) fail(req *protocol.Request, err error) {
+	if s.elsewhere(req, err) {
+		return
+	}
 	s.count(req.Verb, outcomeUnavailable)
 	if !req.NoReply {
 		s.out = appendFailure(s.out, err)

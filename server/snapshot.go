@@ -125,7 +125,7 @@ func (s *Server) Invalidate(key []byte) (lease.Token, error) {
 
 // InvalidateTag is lt.
 func (s *Server) InvalidateTag(tag []byte) (lease.Token, error) {
-	return s.bumpTag(s.read().now, tag)
+	return s.bumpTag(s.read().now, tag, nil)
 }
 
 // Context ends when the server stops.

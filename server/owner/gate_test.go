@@ -181,7 +181,7 @@ func TestReopenedShardNeverShowsWhatItHeldBefore(t *testing.T) {
 			w.Raise(0, 7)
 			require.True(t, present(t, w, now, "early"), "an item from before a raise")
 			put(t, w, now, "plain")
-			require.NoError(t, w.Flush(now, now+int64(time.Hour)))
+			require.NoError(t, w.Flush(now, now+int64(time.Hour), nil))
 
 			hash, key := hashOf("filled")
 			a := read(t, w, "filled", lease.Read{}).now(t)

@@ -396,7 +396,7 @@ func TestTagsReachEveryShard(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, lease.Hit, read(t, w, string(key), lease.Read{Peek: true}).now(t).Kind)
 	}
-	_, risen, err := w.BumpTag(now, []byte("x"))
+	_, risen, err := w.BumpTag(now, []byte("x"), nil)
 	require.Zero(t, risen)
 	require.NoError(t, err)
 	for i := range 100 {
@@ -408,10 +408,10 @@ func TestTagsReachEveryShard(t *testing.T) {
 func TestBumpInSomeShardsSaysSo(t *testing.T) {
 	w := newOwner(t, newKeeper(4))
 	w.Close(2)
-	_, _, err := w.BumpTag(realTime(), []byte("tag"))
+	_, _, err := w.BumpTag(realTime(), []byte("tag"), nil)
 	require.ErrorIs(t, err, ErrPartial)
 	require.ErrorIs(t, err, ErrUnavailable)
-	require.ErrorIs(t, w.Flush(realTime(), realTime()), ErrPartial)
+	require.ErrorIs(t, w.Flush(realTime(), realTime(), nil), ErrPartial)
 }
 
 // To look at a key is not to use it.
