@@ -77,7 +77,9 @@ func startNodes(t testing.TB, count, loops int, change func(*Config)) []*node {
 	}
 	for _, n := range nodes {
 		cfg := internode.Config{
-			Hello:   func() internode.Hello { return internode.Hello{Cluster: "test", Incarnation: 1, Node: n.id, Birth: n.id} },
+			Hello: func() internode.Hello {
+				return internode.Hello{Cluster: "test", Incarnation: 1, Node: n.id, Birth: n.id}
+			},
 			Address: address,
 		}
 		n.port, n.pool = internode.Listen(n.cuts, cfg), internode.NewPool(cfg)

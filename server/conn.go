@@ -119,6 +119,8 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 		switch state {
 		case feedMore, feedClose, feedWatch:
 			return used, state
+		case feedAway:
+			c.queue.await(func() bool { return !c.session.away.full() })
 		case feedTurn:
 			c.srv.stats.yields.Add(1)
 			runtime.Gosched()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	internode "github.com/leasecache/leasecache/internal/peer"
@@ -39,9 +40,36 @@ type span struct{ from, to int }
 // So it is sent again only if nothing was asked for behind it that may be of its key.
 // The lock covers the look and the call: of two calls the later cannot be sent first.
 type away struct {
+	open  atomic.Int32 // requests that will be answered soon
 	mu    sync.Mutex
 	count uint32
-	last  [64]uint32 // by hash: the number of the newest request
+	last  [1024]uint32 // by hash: the number of the newest request
+}
+
+// mostAway is how many requests of a connection others are asked at a time: what it
+// sends behind them is not read on. Those that wait for another's fill are not
+// counted, which may be among what is not read.
+const mostAway = 256
+
+func (a *away) full() bool { return a.open.Load() >= mostAway }
+
+// ended counts an answer, before it goes into its slot. The connection is told when
+// it may well go on, also if what is answered waits behind something else.
+func (a *away) ended(q *replies) {
+	if a.open.Add(-1) == mostAway/2 {
+		q.mu.Lock()
+		q.outlet.settled()
+		q.mu.Unlock()
+	}
+}
+
+// began counts a request.
+func (s *session) began() *away {
+	if s.away == nil {
+		s.away = new(away)
+	}
+	s.away.open.Add(1)
+	return s.away
 }
 
 // elsewhere has the owner of a key asked for what this node was refused for not
@@ -89,6 +117,7 @@ type forward struct {
 	verb     protocol.Verb
 	again    bool // it may be done twice
 	replaces bool
+	waits    bool   // for another's fill
 	quiet    bool   // its sender reads no reply
 	instead  []byte // the reply when it was done, if it is not the owner's
 	key      []byte
@@ -111,12 +140,10 @@ func (s *session) forward(req *protocol.Request, place route.Place, raw, instead
 		s.unavailable(req, "too much waits at this node; nothing was done")
 		return
 	}
-	if s.away == nil {
-		s.away = new(away)
-	}
+	a := s.began()
 	own := append(append(make([]byte, 0, len(raw)+len(req.Key)), raw...), req.Key...)
 	f := &forward{
-		srv: s.srv, away: s.away, verb: req.Verb, instead: instead, place: place, lane: int(s.number),
+		srv: s.srv, away: a, verb: req.Verb, instead: instead, place: place, lane: int(s.number),
 		again: route.Repeatable(req) || instead != nil, replaces: route.Replaces(req) && instead == nil, quiet: req.NoReply,
 		key: own[len(raw):], hash: shard.Hash(req.Key),
 		deadline: s.srv.clock.origin.Add(time.Duration(s.at.now) + forwardTimeout + req.Wait),
@@ -124,17 +151,18 @@ func (s *session) forward(req *protocol.Request, place route.Place, raw, instead
 	f.payload[0] = own[:len(raw):len(raw)]
 	f.done = f.answered
 	var cancel func()
-	if req.Wait > 0 {
+	if f.waits = req.Wait > 0; f.waits {
 		cancel = func() {} // its reader is told that it was given up
+		a.open.Add(-1)
 	}
 	s.srv.budget.add(len(own))
 	f.slot = s.reserve(cancel)
-	s.away.mu.Lock()
-	s.away.count++
-	f.number = s.away.count
-	s.away.last[f.hash%uint64(len(s.away.last))] = f.number
+	a.mu.Lock()
+	a.count++
+	f.number = a.count
+	a.last[f.hash%uint64(len(a.last))] = f.number
 	err := f.call()
-	s.away.mu.Unlock()
+	a.mu.Unlock()
 	if err != nil {
 		f.answered(nil, false, err)
 	}
@@ -147,6 +175,8 @@ func (s *session) unavailable(req *protocol.Request, why string) {
 		s.out = protocol.AppendUnavailable(s.out, why)
 	}
 }
+
+var errLate = errors.New("the shard moved, or could not be reached, and a later request for its key may have been done")
 
 var errNobody = errors.New("nobody owns the shard at present")
 
@@ -228,7 +258,7 @@ func (f *forward) retry() {
 	f.away.mu.Unlock()
 	switch {
 	case late:
-		f.giveUp(errors.New("the shard moved"))
+		f.giveUp(errLate)
 	case err != nil:
 		f.answered(nil, false, err)
 	}
@@ -242,7 +272,7 @@ func (f *forward) finish(reply []byte) {
 	if f.slot.queue.crowded(len(reply)) {
 		reply = []byte(noRoomForReply)
 	}
-	f.srv.budget.add(-len(f.payload[0]) - len(f.key))
+	f.over()
 	if !f.slot.take(reply, false) && f.verb == protocol.VerbLG {
 		if token, ok := grantedIn(reply); ok {
 			f.srv.giveBackTo(f.place, f.lane, f.key, token)
@@ -253,10 +283,17 @@ func (f *forward) finish(reply []byte) {
 // noRoomForReply is for who asks for more than he reads.
 const noRoomForReply = "SERVER_ERROR out of memory: replies wait that are not read\r\n"
 
+func (f *forward) over() {
+	f.srv.budget.add(-len(f.payload[0]) - len(f.key))
+	if !f.waits {
+		f.away.ended(f.slot.queue)
+	}
+}
+
 // giveUp says that nobody could be asked, and what is known.
 func (f *forward) giveUp(err error) {
 	f.srv.stats.add(f.verb, outcomeUnavailable)
-	f.srv.budget.add(-len(f.payload[0]) - len(f.key))
+	f.over()
 	if f.quiet {
 		f.slot.fill(nil)
 		return

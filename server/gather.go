@@ -61,7 +61,7 @@ func (s *session) gather(req *protocol.Request, err error) bool {
 	}
 	g.copyKeys(req.Keys[s.next:])
 	// What was composed so far goes before; what is composed from here on are pieces.
-	slot := s.reserve(nil)
+	away, slot := s.began(), s.reserve(nil)
 	g.look(s, req)
 	g.ask()
 	srv := s.srv
@@ -72,6 +72,7 @@ func (s *session) gather(req *protocol.Request, err error) bool {
 		if slot.queue.crowded(len(reply)) {
 			reply = []byte(noRoomForReply)
 		}
+		away.ended(slot.queue)
 		slot.fill(reply)
 	}()
 	return true

@@ -58,6 +58,7 @@ const (
 	feedTurn                   // the same, but others have their turn first
 	feedClose                  // write what there is, then close
 	feedWatch                  // write what there is, then only what the watcher is told
+	feedAway                   // write what there is; the rest has to wait until other nodes have answered more
 )
 
 const (
@@ -145,6 +146,9 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 	for s.before = 0; ; s.before++ {
 		if s.before >= s.srv.cfg.Turn && used < len(buf) {
 			return used, feedTurn
+		}
+		if s.away != nil && s.away.full() && used < len(buf) {
+			return used, feedAway
 		}
 		if used >= ahead {
 			ahead = used + s.prefetch(buf[used:])
