@@ -246,7 +246,7 @@ func TestKeysOfSeveralOwners(t *testing.T) {
 			}
 			value := strings.Repeat("x", 1+n%300)
 			if n%100 == 1 {
-				value = strings.Repeat("y", 100_000) // the owner answers in parts
+				value = strings.Repeat("y", 900_000) // the owner answers in parts
 			}
 			require.Equal(t, "STORED\n", p.whole(fmt.Sprintf("set %s 1 0 %d\n%s\n", key, len(value), value)))
 			fmt.Fprintf(&want, "VALUE %s 1 %d\n%s\n", key, len(value), value)
@@ -334,5 +334,24 @@ func TestLeasesOfTheGoneEnd(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		require.Equal(t, "HD\n", owner.whole("la "+key+" L"+token+"\n"))
 		require.Eventually(t, func() bool { return strings.HasPrefix(owner.whole("lg "+key+"\n"), "LE ") }, 5*time.Second, 5*time.Millisecond)
+	}
+}
+
+// A value that is too large takes the old one with it, at its owner; and what comes
+// behind it is forwarded without what was swallowed.
+func TestTooLargeElsewhere(t *testing.T) {
+	for _, loops := range []int{0, 2} {
+		nodes := startNodes(t, 2, loops, nil)
+		keys := keysOf("k", 1, 2, 2)
+		p := dial(t, nodes[0].Server)
+		for _, key := range keys {
+			require.Equal(t, "STORED\n", p.whole("set "+key+" 0 0 1\nv\n"))
+		}
+		large := strings.Repeat("x", 1<<20+1)
+		got := p.whole(fmt.Sprintf("set %s 0 0 %d\n%s\nget %s\nget %s\n", keys[0], len(large), large, keys[1], keys[0]))
+		require.Equal(t, "SERVER_ERROR object too large for cache\nVALUE "+keys[1]+" 0 1\nv\nEND\nEND\n", got)
+		token := p.lease(keys[0])
+		require.Equal(t, "CLIENT_ERROR bad data chunk\n", p.whole("ls " + keys[0] + " 1 L" + token + "\nxyz\n")[:28])
+		require.Contains(t, p.whole("lg "+keys[0]+"\n"), "LE L", "the lease of a broken fill is over")
 	}
 }

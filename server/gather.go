@@ -32,7 +32,6 @@ type gathering struct {
 	again   []int // keys to be asked for again
 	failed  error
 	unsure  bool // of a gat
-	at      route.Place
 }
 
 type groupAnswer struct {

@@ -389,6 +389,7 @@ func (s *session) execute(req *protocol.Request) bool {
 // nevertheless: a fill that was sent broken ends its lease, and a value that is
 // too large takes the old one with it.
 func (s *session) bad(req *protocol.Request) {
+	answered := false
 	if req.Err.Cause != protocol.CauseLine {
 		if req.Verb.Stores() {
 			s.srv.prefixes.set(req.Key)
@@ -403,13 +404,13 @@ func (s *session) bad(req *protocol.Request) {
 				_, err = s.owner.Delete(s.at.now, hash, req.Key)
 			}
 		}
-		if err != nil && !s.badElsewhere(req, err) {
+		answered = s.badElsewhere(req, err)
+		if err != nil && !answered {
 			s.fail(req, err)
 			return
-		} else if err == nil {
-			s.out = protocol.AppendError(s.out, req.Err)
 		}
-	} else {
+	}
+	if !answered {
 		s.out = protocol.AppendError(s.out, req.Err)
 	}
 	switch req.Err.Cause {

@@ -73,6 +73,10 @@ var rules = []rule{
 		why: "one package speaks to raft; the rest sees a cluster",
 	},
 	{
+		from: module + "/server/route", never: []string{"net", "os", "log", "math/rand", "crypto/rand", module + "/server/owner", module + "/lease", module + "/internal"},
+		why: "where a request goes follows from the map: others ask and answer",
+	},
+	{
 		from: module + "/server/...", never: []string{module + "/shard/consensus"},
 		why: "the server is handed a keeper and does not know whether one node or a cluster keeps",
 	},
