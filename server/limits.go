@@ -13,7 +13,7 @@ const leaseShareOf = 16
 
 // processTakes is what the system counts for a server that holds nothing and has a
 // few connections: most of it is the program itself.
-const processTakes = 16 << 20
+const processTakes = 13 << 20
 
 // notForValues is the part of the memory that the store does not get, so that all
 // of the process keeps to it: half of what lease state may take, as it rarely does,

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/leasecache/leasecache/internal/build"
+	"github.com/leasecache/leasecache/internal/resident"
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/shard/single"
 )
@@ -140,6 +141,9 @@ func (c *Command) Run(ctx context.Context) (err error) {
 	c.log.Info("serving", "listen", c.listening(), "admin", c.node.AdminAddr(), "unix", c.Config.UnixSocket,
 		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", build.Version())
 	close(c.ready)
+	if _, err := resident.DropProgram(); err != nil {
+		c.log.Debug("what only the start needed stays in memory", "error", err)
+	}
 
 	for {
 		select {
@@ -234,7 +238,11 @@ func (c *Command) openKeeper() (*single.Keeper, error) {
 		o.SessionTTL = cfg.SessionTTL
 	}
 	if !cfg.Ephemeral {
-		return single.Open(cfg.DataDir, o)
+		k, err := single.Open(cfg.DataDir, o)
+		if errors.Is(err, single.ErrLocked) {
+			err = fmt.Errorf("%w: --data-dir takes another, --ephemeral none", err)
+		}
+		return k, err
 	}
 	k, err := single.Ephemeral(o, cfg.VolatileIntents)
 	if err != nil {

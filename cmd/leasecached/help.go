@@ -9,6 +9,7 @@ const helpHead = `leasecached runs one node of a Leasecache cluster. Without fla
 one-node cluster on loopback.
 
 Usage: leasecached [flags]
+       leasecached memcached [flags of memcached]   in its place: docs/standin.md
 
 Each flag is also an environment variable (--data-dir is LEASECACHED_DATA_DIR) and a key
 of the file given by --config (data-dir). A flag goes before the environment, the

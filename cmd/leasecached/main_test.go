@@ -129,7 +129,7 @@ func TestExitCodesOfTheProcess(t *testing.T) {
 	}{
 		"a bad flag":         {[]string{"--memory", "x"}, 2, "--memory: "},
 		"too many shards":    {[]string{"--ephemeral", "--memory", "64MiB", "--shards", "65536", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, 2, "give 800 MiB, or begin a new cluster with fewer shards"},
-		"a second process":   {[]string{"--data-dir", dir}, 1, "in use by another process"},
+		"a second process":   {[]string{"--data-dir", dir}, 1, "--data-dir takes another"},
 		"a port in use":      {[]string{"--ephemeral", "--listen", addr, "--admin", "127.0.0.1:0"}, 1, "address already in use: --listen HOST:PORT takes another"},
 		"beyond loopback":    {[]string{"--listen", ":0"}, 2, "--insecure"},
 		"an unusable folder": {[]string{"--data-dir", dir + "/state"}, 1, "is a file"},

@@ -131,6 +131,7 @@ func TestBadValuesAreOneSentenceAndCodeTwo(t *testing.T) {
 	}{
 		{args: []string{"--memory", "12XB"}, want: `--memory: "12XB" is not a size such as 64MiB or 1GiB`},
 		{args: []string{"--memory", "1KiB"}, want: `--memory: "1KiB" is not from 1MiB to 1TiB`},
+		{args: []string{"--memory", "64"}, want: `--memory: "64" is not from 1MiB to 1TiB; a number alone is bytes`},
 		{args: []string{"--memory", "-1"}, want: `--memory: "-1" is not a size such as 64MiB or 1GiB`},
 		{args: []string{"--max-item-size", "2GiB"}, want: `--max-item-size: "2GiB" is not from 1KiB to 1GiB`},
 		{args: []string{"--shards", "0"}, want: `--shards: "0" is not a number from 1 to 65536`},

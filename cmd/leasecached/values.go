@@ -137,7 +137,11 @@ func bytes[N int | int64](field func(*Config) *N, least, most N) setter {
 			return err
 		}
 		if n < int64(least) || n > int64(most) {
-			return fmt.Errorf("%.40q is not from %s to %s", s, formatSize(int64(least)), formatSize(int64(most)))
+			hint := ""
+			if _, err := strconv.ParseUint(s, 10, 63); err == nil {
+				hint = "; a number alone is bytes" // memcached's -m 64 is mebibytes
+			}
+			return fmt.Errorf("%.40q is not from %s to %s%s", s, formatSize(int64(least)), formatSize(int64(most)), hint)
 		}
 		*field(c) = N(n)
 		return nil

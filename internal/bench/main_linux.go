@@ -143,7 +143,9 @@ func (o *options) build() error {
 	if err != nil {
 		return err
 	}
-	out, err := exec.Command("go", "build", "-o", dir, "github.com/leasecache/leasecache/cmd/leasecached").CombinedOutput()
+	compile := exec.Command("go", "build", "-o", dir, "github.com/leasecache/leasecache/cmd/leasecached")
+	compile.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
+	out, err := compile.CombinedOutput()
 	if err != nil {
 		return errors.Join(fmt.Errorf("build leasecached: %w\n%s", err, out), os.RemoveAll(dir))
 	}

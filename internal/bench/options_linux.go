@@ -25,7 +25,7 @@ type options struct {
 
 const usage = `Measures leasecached beside memcached and Redis, and writes docs/benchmarks.md.
 
-  make bench               everything, in less than half an hour
+  make bench               everything, in some forty minutes
   make bench BENCH=quick   a look at everything, in some minutes; written to bin/bench
 
 `

@@ -57,7 +57,7 @@ func Quick() Scale {
 	}
 }
 
-// Full is for the page: less than half an hour on two cores.
+// Full is for the page: some forty minutes on two cores.
 func Full() Scale {
 	return Scale{
 		Items: 1_000_000, ValueSize: 100, Rounds: 5, Warm: 200 * time.Millisecond, Measure: time.Second,

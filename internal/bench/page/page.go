@@ -60,7 +60,7 @@ the run.
 const footer = `## How to run it
 
 ` + "```" + `
-make bench                  # everything, in less than half an hour, to this page
+make bench                  # everything, in some forty minutes, to this page
 make bench BENCH=quick      # a look at everything, in some minutes, to bin/bench
 MEMCACHED=path REDIS=path make bench
 go run ./internal/bench -help
@@ -72,8 +72,8 @@ that are not installed are left out. Several paths, with commas, put several ver
 [benchmarks/](benchmarks), from which ` + "`go run ./internal/bench -render`" + ` writes the page again.
 
 Microbenchmarks are apart: ` + "`make microbench`" + ` runs those of parser, rules, store and server, and
-` + "`make microdiff`" + ` compares them with [benchmarks/micro-baseline.txt](benchmarks/micro-baseline.txt) by
-benchstat. The baseline belongs to a machine: ` + "`make microbase`" + ` on the commit before a change gives a fair one.
+` + "`make microdiff`" + ` compares them by benchstat with ` + "`benchmarks/micro-baseline.txt`" + `. That belongs to a machine:
+` + "`make microbase`" + `, on the commit before a change, writes it.
 `
 
 // Render returns the files of the page, by name.
