@@ -159,8 +159,7 @@ func (c *Client) beginRounds(ctx context.Context, all []beginning) error {
 			if all[i].got != nil || err == nil {
 				continue
 			}
-			var te *TransportError
-			if !errors.As(err, &te) || !repeatable(err) || errors.Is(err, errGarbage) {
+			if !c.beginAgain(err) {
 				return err // the server said no, or the caller went away
 			}
 			open = err
@@ -172,6 +171,16 @@ func (c *Client) beginRounds(ctx context.Context, all []beginning) error {
 			return open
 		}
 	}
+}
+
+// beginAgain reports whether an intent may yet be had. In a cluster that nobody
+// serves a shard is over soon: it has a new owner in a moment.
+func (c *Client) beginAgain(err error) bool {
+	var te *TransportError
+	if !errors.As(err, &te) {
+		return c.table.Load().owners != nil && errors.Is(err, ErrUnavailable)
+	}
+	return repeatable(err) && !errors.Is(err, errGarbage)
 }
 
 // beginRound sends what is not granted yet, to the owners of its keys.

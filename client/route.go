@@ -67,13 +67,16 @@ func (c *Client) step(t *table, key []byte, w *way) {
 // no harm. With a single server nothing is, as there nobody else could know.
 func (c *Client) again(ctx context.Context, w *way, repeats bool, on *conn, err error) bool {
 	var te *TransportError
-	if !errors.As(err, &te) || ctx.Err() != nil || c.nodes.ctx.Err() != nil || errors.Is(err, errGarbage) {
+	if !errors.As(err, &te) {
 		return false
 	}
 	t := c.table.Load()
 	alone := len(t.nodes) == 1 && t.owners == nil
-	if !alone {
+	if !alone && !errors.Is(err, context.Canceled) {
 		c.refreshSoon()
+	}
+	if ctx.Err() != nil || c.nodes.ctx.Err() != nil || errors.Is(err, errGarbage) {
+		return false
 	}
 	left := errors.Is(err, errLeft) // the table has changed under it
 	if errors.Is(err, os.ErrDeadlineExceeded) && on != nil && on.alive() {
@@ -158,7 +161,7 @@ func (c *Client) onward(ctx context.Context, w *way, r *protocol.Request, on *co
 		return c.again(ctx, w, repeats(r), on, err)
 	case rep.code == protocol.CodeMV:
 		return c.moved(w, rep)
-	case rep.code == protocol.CodeServerError && w.direct:
+	case w.direct && errors.Is(rep.err(), ErrUnavailable):
 		c.refreshSoon() // it may not be the owner any more
 	}
 	return false

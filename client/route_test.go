@@ -303,6 +303,38 @@ func TestWithoutAnOwnerAnybodyIsAsked(t *testing.T) {
 	require.NoError(t, c.Invalidate(testCtx(t), "k"), "it is repeated")
 }
 
+// 1: the owner dies. 2: a writer wants an intent. 3: the shard gets a new owner.
+// The writer need not hear of it.
+func TestAnIntentIsHadWhenTheShardHasAnOwnerAgain(t *testing.T) {
+	fs := newFakes(t, 2)
+	for i, f := range fs.list {
+		fs.serve(i, f, func(q query) (string, bool) {
+			fs.mu.Lock()
+			defer fs.mu.Unlock()
+			none := q.verb == "lw" && fs.m.Owners[fs.m.Of([]byte(q.key))] == shard.NoOwner
+			return "SERVER_ERROR unavailable: no owner; nothing was done", none
+		})
+	}
+	fs.change(all(shard.NoOwner))
+	c := fs.client()
+	time.AfterFunc(200*time.Millisecond, func() { fs.change(all(1)) })
+	in, err := c.BeginIntent(testCtx(t), "k", IntentOptions{})
+	require.NoError(t, err)
+	require.Equal(t, uint64(77), in.Token)
+	lws := append(fs.list[0].seen("lw"), fs.list[1].seen("lw")...)
+	require.Greater(t, len(lws), 1)
+	for _, q := range lws {
+		nonce, _ := q.flag("U")
+		first, _ := lws[0].flag("U")
+		require.Equal(t, first, nonce)
+	}
+
+	fs.change(all(shard.NoOwner))
+	_, err = c.BeginIntent(testCtx(t), "k", IntentOptions{Length: 200 * time.Millisecond})
+	require.ErrorIs(t, err, ErrIntentUnavailable)
+	require.ErrorContains(t, err, "no owner")
+}
+
 // A request whose connection ended after it was sent may have been done.
 func TestWhatMayHaveBeenDoneIsRepeatedOnlyIfThatIsSafe(t *testing.T) {
 	fs := newFakes(t, 2)
@@ -382,6 +414,8 @@ func TestManyKeysAreSplit(t *testing.T) {
 func TestANodeThatLeavesIsLetGo(t *testing.T) {
 	fs := newFakes(t, 3)
 	gate := make(chan struct{})
+	open := sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(open)
 	slow := fs.key(2, 1)
 	fs.serve(2, fs.list[2], func(q query) (string, bool) {
 		if q.key == slow {
@@ -411,7 +445,7 @@ func TestANodeThatLeavesIsLetGo(t *testing.T) {
 	require.Eventually(t, func() bool { return c.table.Load().version == 2 }, 5*time.Second, time.Millisecond)
 	time.Sleep(150 * time.Millisecond)
 	require.NotNil(t, left.parked.any(), "it is not closed before what is under way was answered")
-	close(gate)
+	open()
 	under.Wait()
 	require.Eventually(t, func() bool { return left.parked.any() == nil && left.shared.ctx.Err() != nil }, 5*time.Second, time.Millisecond)
 	require.Equal(t, fs.key(2, 0)+" of 0", get(t, c, fs.key(2, 0)))
