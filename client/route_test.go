@@ -182,6 +182,33 @@ func TestRequestsGoToTheOwner(t *testing.T) {
 	}
 }
 
+// The map of a server that is alone changes nothing, also if it calls itself by an
+// address at which the client does not reach it.
+func TestOneNodeIsNotRoutedTo(t *testing.T) {
+	fs := newFakes(t, 1)
+	fs.m.Nodes[0].Addr = "192.0.2.1:11211"
+	c := fs.list[0].client(func(o *Options) { o.MapEvery, o.RequireCache = time.Hour, true })
+	require.Equal(t, "k of 0", get(t, c, "k"))
+	fs.list[0].eventually("lm", 1)
+	time.Sleep(2 * refreshRest)
+	require.Equal(t, "k of 0", get(t, c, "k"))
+	require.Nil(t, c.table.Load().owners)
+	require.Equal(t, []int{1}, fs.asked("lm"))
+	for _, q := range fs.list[0].seen("lg") {
+		require.False(t, q.has("n"))
+	}
+	require.Equal(t, uint64(1), c.Stats().Dials)
+
+	fs.change(func(m *shard.Map) { // a second one joins
+		m.Nodes[0].Addr = fs.addr(0)
+		m.Nodes = append(m.Nodes, shard.Node{ID: "n1", Addr: "192.0.2.2:11211", State: shard.Alive})
+	})
+	c.refreshSoon()
+	require.Eventually(t, func() bool { return c.table.Load().owners != nil }, 5*time.Second, time.Millisecond)
+	require.Equal(t, "k of 0", get(t, c, "k"))
+	require.True(t, fs.list[0].seen("lg")[2].has("n"))
+}
+
 func TestMVIsFollowed(t *testing.T) {
 	fs := newFakes(t, 2)
 	c := fs.client()
