@@ -47,9 +47,10 @@ func Exchange(ctx context.Context, cfg Config, addr string, kind Kind, payload [
 	return f.payload, from, nil
 }
 
-// DialRaft opens a raft stream to an address, hellos said.
-func DialRaft(ctx context.Context, cfg Config, addr string) (net.Conn, error) {
+// DialRaft opens a raft stream to a node at an address, hellos said. Another node
+// that answers there is a *Refusal: raft does not look who acknowledges.
+func DialRaft(ctx context.Context, cfg Config, addr, node string) (net.Conn, error) {
 	cfg = cfg.withDefaults()
-	nc, _, err := cfg.connect(ctx, addr, raftStream, "")
+	nc, _, err := cfg.connect(ctx, addr, raftStream, node)
 	return nc, err
 }

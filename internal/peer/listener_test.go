@@ -90,7 +90,7 @@ func TestTheWrongPort(t *testing.T) {
 			_ = nc.Close()
 		}
 	}()
-	_, err := DialRaft(t.Context(), Config{Hello: hello("n1")}, ln.Addr().String())
+	_, err := DialRaft(t.Context(), Config{Hello: hello("n1")}, ln.Addr().String(), "n2")
 	require.EqualError(t, err, ln.Addr().String()+" is not the cluster port of a node: give the address of its --cluster")
 }
 
@@ -103,7 +103,7 @@ func TestRaftStreams(t *testing.T) {
 			_ = nc.Close()
 		}
 	}()
-	nc, err := DialRaft(t.Context(), Config{Hello: hello("n1")}, l.Addr().String())
+	nc, err := DialRaft(t.Context(), Config{Hello: hello("n1")}, l.Addr().String(), "n2")
 	require.NoError(t, err)
 	defer func() { _ = nc.Close() }()
 	time.Sleep(400 * time.Millisecond) // longer than the handshake may last
@@ -118,7 +118,7 @@ func TestRaftStreams(t *testing.T) {
 
 	// One that raft does not take is closed; so is one after raft closed.
 	for range 2 {
-		nc, err = DialRaft(t.Context(), Config{Hello: hello("n1")}, l.Addr().String())
+		nc, err = DialRaft(t.Context(), Config{Hello: hello("n1")}, l.Addr().String(), "n2")
 		require.NoError(t, err)
 		_, err = nc.Read(make([]byte, 1))
 		require.Equal(t, io.EOF, err)
