@@ -23,7 +23,18 @@ type identity struct {
 	Cluster     string `json:"cluster,omitempty"`
 	Incarnation uint64 `json:"incarnation,omitempty"`
 	Shards      uint32 `json:"shards,omitempty"`
+	Phase       phase  `json:"phase,omitempty"`
 }
+
+// phase is how far a directory has come. A log that is missing is right while it forms or
+// joins; later it is a loss, and what was promised by it, votes among it, is not known.
+type phase string
+
+const (
+	forming phase = "forming"
+	joining phase = "joining" // it is in, and has not got the log yet
+	member  phase = "member"
+)
 
 const (
 	identityName   = "node.json"
