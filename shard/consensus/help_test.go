@@ -50,6 +50,7 @@ type fakeHost struct {
 	open    map[shard.ID]control.Start
 	opened  int
 	refuse  map[shard.ID]int // Opens that fail
+	cut     bool             // its process is not heard of; it may serve till its session's end
 }
 
 func (o *observer) host(node string) *fakeHost {
@@ -81,6 +82,9 @@ func (h *fakeHost) Extend(s shard.Session, until control.Deadline) bool {
 func (h *fakeHost) Lapse(s shard.Session) {
 	h.o.mu.Lock()
 	defer h.o.mu.Unlock()
+	if h.cut {
+		return
+	}
 	clear(h.open)
 	h.until = control.Deadline{}
 }
@@ -138,7 +142,7 @@ func (o *observer) served() (sum int, by map[string]int) {
 	by = make(map[string]int)
 	for _, h := range o.hosts {
 		for id := range h.open {
-			if h.serves(id, now) {
+			if !h.cut && h.serves(id, now) {
 				sum++
 				by[h.node]++
 			}
@@ -185,8 +189,12 @@ func (r *running) halt() error {
 
 var errKilled = errors.New("killed")
 
-// kill ends it as a crash does: nothing is released, nothing handed over.
+// kill ends it as a cut of all its connections does: nothing is released, nothing handed
+// over, and its host serves until its session's end.
 func (r *running) kill() {
+	r.host.o.mu.Lock()
+	r.host.cut = true
+	r.host.o.mu.Unlock()
 	r.die(errKilled)
 	<-r.done
 }

@@ -120,6 +120,9 @@ func (n *Node) Run(h Host) error {
 // leave gives the session back, and the lead to another, so that nobody waits for this
 // node.
 func (n *Node) leave(release *control.Release) {
+	if n.isOver() {
+		return
+	}
 	ctx, cancel := n.untilEnded()
 	defer cancel()
 	ctx, cancel = context.WithTimeout(ctx, releaseLimit)
@@ -202,6 +205,12 @@ func (n *Node) end(cause error) {
 	}
 	n.over, n.cause = true, cause
 	close(n.ended)
+}
+
+func (n *Node) isOver() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.over
 }
 
 func (n *Node) why() error {

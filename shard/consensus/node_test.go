@@ -42,7 +42,8 @@ func TestARestartGoesOnWithTheState(t *testing.T) {
 	require.Equal(t, cluster, n.Map().Cluster)
 	require.Equal(t, "n1", n.ID())
 	require.NoError(t, n.raft.Snapshot().Error())
-	n.kill()
+	n.die(errKilled) // its host too: the process is gone
+	<-n.done
 	require.ErrorIs(t, <-n.ended, errKilled)
 
 	// The lock shows that the process is gone: nobody waits for its session's end.

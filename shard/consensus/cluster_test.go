@@ -1,0 +1,98 @@
+package consensus
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/leasecache/leasecache/shard/control"
+)
+
+// three starts a cluster of three voters that own the shards evenly.
+func (o *observer) three() []*running {
+	o.t.Helper()
+	n1 := o.start(o.config("n1"))
+	o.allServed(5 * time.Second)
+	join := n1.Addr().String()
+	nodes := []*running{n1, o.start(o.config("n2", join)), o.start(o.config("n3", join))}
+	o.t.Log("even after", o.eventually("shards are even", 20*time.Second, func() bool {
+		sum, by := o.served()
+		return sum == 32 && by["n1"] <= 11 && by["n2"] <= 11 && by["n3"] <= 11
+	}))
+	o.t.Log("three voters after", o.eventually("all vote", 10*time.Second, func() bool { return votersAt(n1) == 3 }))
+	return nodes
+}
+
+func votersAt(n *running) int {
+	count := 0
+	for _, s := range n.servers() {
+		if s.Suffrage == 0 {
+			count++
+		}
+	}
+	return count
+}
+
+// leaderOf is the node that leads by the State of the first.
+func leaderOf(t testing.TB, nodes []*running) (leads *running, others []*running) {
+	t.Helper()
+	for _, n := range nodes {
+		if n.leaderID() == n.ID() {
+			leads = n
+		} else {
+			others = append(others, n)
+		}
+	}
+	require.NotNil(t, leads)
+	return leads, others
+}
+
+func TestThreeNodes(t *testing.T) {
+	o := newObserver(t)
+	nodes := o.three()
+	for _, n := range nodes {
+		n.View(func(st *control.State) { require.NoError(t, st.Check()) })
+		m := n.Map()
+		require.Len(t, m.Nodes, 3)
+	}
+}
+
+func TestAnOwnerThatDiesIsReplaced(t *testing.T) {
+	o := newObserver(t)
+	nodes := o.three()
+	_, others := leaderOf(t, nodes)
+	others[0].kill()
+	took := o.allServed(5500 * time.Millisecond)
+	t.Log("served again after", took)
+	require.Greater(t, took, 2*time.Second, "the dead owner's session was not waited for")
+}
+
+func TestALeaderThatDiesIsReplaced(t *testing.T) {
+	o := newObserver(t)
+	nodes := o.three()
+	leader, others := leaderOf(t, nodes)
+	leader.kill()
+	t.Log("served again after", o.allServed(5500*time.Millisecond))
+	for _, n := range others {
+		n.View(func(st *control.State) { require.NoError(t, st.Check()) })
+	}
+
+	// It comes back, at another address, with the same command line.
+	again := leader.cfg
+	o.start(again)
+	t.Log("even again after", o.eventually("shards are even", 10*time.Second, func() bool {
+		sum, by := o.served()
+		return sum == 32 && by[leader.ID()] >= 10
+	}))
+}
+
+func TestACleanStopIsNotWaitedFor(t *testing.T) {
+	o := newObserver(t)
+	nodes := o.three()
+	leader, _ := leaderOf(t, nodes)
+	require.NoError(t, leader.halt())
+	took := o.allServed(5 * time.Second)
+	t.Log("served again after", took)
+	require.Less(t, took, 1500*time.Millisecond)
+}
