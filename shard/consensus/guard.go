@@ -56,14 +56,32 @@ func (g *guardedLog) StoreLogs(logs []*raft.Log) error {
 	}
 	done := make(chan error, 1)
 	go func() { done <- g.LogStore.StoreLogs(logs) }()
-	late := time.NewTimer(g.limit)
-	defer late.Stop()
-	select {
-	case err := <-done:
+	if err, ok := within(g.limit, done, nil); ok {
 		return err
-	case <-late.C:
-		g.hung = fmt.Errorf("the data directory's disk did not take a write within %v: look after the disk and start the node again", g.limit)
-		g.die(g.hung)
-		return g.hung
 	}
+	g.hung = fmt.Errorf("the data directory's disk did not take a write within %v: look after the disk and start the node again", g.limit)
+	g.die(g.hung)
+	return g.hung
+}
+
+// within waits for an error, or for quit, so long as this process runs: in steps, because
+// one that was stopped for a while has not waited.
+//
+//	1 The process is stopped for a minute in the middle of a write. 2 It goes on: the
+//	timer is over, the write is done, and a select takes either.
+func within(limit time.Duration, done <-chan error, quit <-chan struct{}) (error, bool) {
+	step := limit / 20
+	tick := time.NewTimer(step)
+	defer tick.Stop()
+	for range 20 {
+		select {
+		case err := <-done:
+			return err, true
+		case <-quit:
+			return nil, true
+		case <-tick.C:
+			tick.Reset(step)
+		}
+	}
+	return nil, false
 }

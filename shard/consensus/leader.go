@@ -167,16 +167,8 @@ func (l *leader) async(e control.Entry) {
 	l.wg.Go(func() {
 		done := make(chan error, 1)
 		go func() { done <- f.Error() }()
-		late := time.NewTimer(diskLimit)
-		defer late.Stop()
-		stuck := false
-		select {
-		case err := <-done:
-			stuck = errors.Is(err, raft.ErrEnqueueTimeout)
-		case <-late.C:
-			stuck = true
-		case <-l.n.ended:
-		}
+		err, answered := within(diskLimit, done, l.n.ended)
+		stuck := !answered || errors.Is(err, raft.ErrEnqueueTimeout)
 		if stuck && l.n.raft.State() == raft.Leader {
 			l.n.die(errStuck)
 		}

@@ -44,10 +44,11 @@ type Node struct {
 
 	agentWake, leaderWake, membersWake chan struct{}
 
-	ended chan struct{} // closed when the node is to be no more, with or without a cause
-	stop  chan struct{} // closed by Stop
-	done  chan struct{} // closed by Run
-	tasks sync.WaitGroup
+	started chan struct{} // closed when the fields above are there
+	ended   chan struct{} // closed when the node is to be no more, with or without a cause
+	stop    chan struct{} // closed by Stop
+	done    chan struct{} // closed by Run
+	tasks   sync.WaitGroup
 
 	// mu guards the fields below; nothing is done under it but to change them.
 	mu    sync.Mutex
@@ -76,7 +77,7 @@ func Open(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, id: id, lock: lock, ln: ln,
 		agentWake: make(chan struct{}, 1), leaderWake: make(chan struct{}, 1), membersWake: make(chan struct{}, 1),
-		ended: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
+		started: make(chan struct{}), ended: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	n.fsm = newFSM(func() { wake(n.agentWake); wake(n.leaderWake) }, n.die)
 	n.leader = &leader{n: n}
@@ -100,6 +101,7 @@ func (n *Node) Run(h Host) error {
 		n.close()
 		return n.why()
 	}
+	close(n.started)
 	n.spawn(func() {
 		if err := n.port.Serve(func(from peer.Hello) peer.Conversation { return talk{n, from} }); err != nil {
 			n.die(fmt.Errorf("cluster port: %w", err))

@@ -42,6 +42,13 @@ type answer struct {
 // wraps ErrUnknown if it may have been, and may yet be; otherwise it was not, and will
 // not be.
 func (n *Node) Propose(ctx context.Context, e control.Entry) (control.Result, error) {
+	select {
+	case <-n.started:
+	case <-n.ended:
+		return control.Result{}, fmt.Errorf("%w: the node stops", ErrNoLeader)
+	case <-ctx.Done():
+		return control.Result{}, fmt.Errorf("%w: this node has not joined yet", ErrNoLeader)
+	}
 	data := control.Encode(e)
 	for {
 		a, err := n.tryAll(ctx, data)
@@ -71,11 +78,17 @@ func (n *Node) Propose(ctx context.Context, e control.Entry) (control.Result, er
 func (n *Node) tryAll(ctx context.Context, data []byte) (answer, error) {
 	leader := n.leaderID()
 	if leader == n.id.Node {
-		a := n.propose(data)
-		if a.Index != 0 || a.Unknown {
-			return a, nil
+		got := make(chan answer, 1)
+		go func() { got <- n.propose(data) }()
+		select {
+		case a := <-got:
+			if a.Index != 0 || a.Unknown {
+				return a, nil
+			}
+			leader = ""
+		case <-ctx.Done():
+			return answer{}, fmt.Errorf("%w: %w", ErrUnknown, ctx.Err())
 		}
-		leader = ""
 	}
 	if leader != "" {
 		return n.ask(ctx, leader, data)
@@ -145,6 +158,19 @@ func (n *Node) propose(data []byte) answer {
 	}
 	r.Changed = nil // who wants to know looks at the State
 	return answer{Index: f.Index(), Result: r}
+}
+
+// Leader is who leads; or, if this node knows of nobody, what is missing.
+func (n *Node) Leader() (id string, ok bool, why string) {
+	select {
+	case <-n.started:
+	default:
+		return "", false, "this node has not joined yet"
+	}
+	if id = n.leaderID(); id == "" {
+		return "", false, n.whyNoLeader()
+	}
+	return id, true, ""
 }
 
 // leaderID is who leads as far as this node knows, or "".
