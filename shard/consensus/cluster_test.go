@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 
 	"github.com/leasecache/leasecache/shard/control"
@@ -20,18 +21,19 @@ func (o *observer) three() []*running {
 		sum, by := o.served()
 		return sum == 32 && by["n1"] <= 11 && by["n2"] <= 11 && by["n3"] <= 11
 	}))
-	o.t.Log("three voters after", o.eventually("all vote", 10*time.Second, func() bool { return votersAt(n1) == 3 }))
+	o.t.Log("three voters after", o.eventually("all vote", 10*time.Second, func() bool { return allVote(nodes) }))
 	return nodes
 }
 
-func votersAt(n *running) int {
-	count := 0
-	for _, s := range n.servers() {
-		if s.Suffrage == 0 {
-			count++
+// allVote says that all know of as many voters. Before that the leader may be the only one
+// to know: without it the others are no majority.
+func allVote(nodes []*running) bool {
+	for _, n := range nodes {
+		if voters(raft.Configuration{Servers: n.servers()}) != len(nodes) {
+			return false
 		}
 	}
-	return count
+	return true
 }
 
 // leaderOf is the node that leads by the State of the first.

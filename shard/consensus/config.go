@@ -1,7 +1,9 @@
 package consensus
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/leasecache/leasecache/shard"
@@ -27,7 +29,8 @@ type Config struct {
 	Clock  func() control.Reading // nil is the process's
 	Logger *slog.Logger           // nil is nowhere
 
-	stable time.Duration // how long a node is well before it votes; 0 is steadyFor
+	stable time.Duration                                            // how long a node is well before it votes; 0 is steadyFor
+	dial   func(ctx context.Context, addr string) (net.Conn, error) // nil is TCP
 }
 
 // Host is the data plane of a node: it serves what it is told to. One goroutine calls

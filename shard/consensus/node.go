@@ -81,7 +81,7 @@ func Open(cfg Config) (*Node, error) {
 	}
 	n.fsm = newFSM(func() { wake(n.agentWake); wake(n.leaderWake) }, n.die)
 	n.leader = &leader{n: n}
-	n.peers = peer.Config{Hello: n.hello, Known: n.known, Address: n.address, Log: cfg.Logger}
+	n.peers = peer.Config{Hello: n.hello, Known: n.known, Address: n.address, Dial: cfg.dial, Log: cfg.Logger}
 	return n, nil
 }
 
@@ -158,7 +158,11 @@ func (n *Node) start() error {
 	n.pool = peer.NewPool(n.peers)
 	self := raftAddress(n.id.Node, n.hostport())
 	n.trans = calmTransport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: &stream{Listener: n.port.Raft(), self: self, cfg: n.peers}, MaxPool: 3, Timeout: hopLimit, Logger: log,
+		Stream: &stream{Listener: n.port.Raft(), self: self, cfg: n.peers, conns: make(map[*accepted]struct{})}, MaxPool: 3, Timeout: hopLimit, Logger: log,
+		// No pipelines: one whose leader is deposed while two requests are under way waits for
+		// ever (raft 1.7.3, pipelineDecode ends and AppendEntries waits for it), and with it
+		// heartbeats of the old term and Shutdown. A log of some entries a second needs none.
+		MaxRPCsInFlight: 1,
 	})}
 	if !used && n.id.Phase == forming {
 		if err := n.disk.bootstrap(n.id.Node, self, n.trans, log); err != nil {
@@ -229,15 +233,20 @@ func (n *Node) close() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		var ends raft.Future
 		if n.raft != nil {
-			_ = n.raft.Shutdown().Error()
+			ends = n.raft.Shutdown()
 		}
-		if n.port != nil {
+		if n.port != nil { // before raft's goroutines are waited for: some wait for an answer
 			_ = n.trans.Close()
+			n.trans.CloseStreams() // the ones it dialled; Close leaves them
 			_ = n.port.Close()
 			n.pool.Close()
 		} else {
 			_ = n.ln.Close()
+		}
+		if ends != nil {
+			_ = ends.Error()
 		}
 		n.tasks.Wait()
 		if n.disk != nil {

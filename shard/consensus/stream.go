@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -27,6 +28,52 @@ type stream struct {
 	net.Listener
 	self raft.ServerAddress
 	cfg  peer.Config
+
+	// mu guards what was accepted. Raft's transport leaves it open when it closes.
+	mu     sync.Mutex
+	conns  map[*accepted]struct{}
+	closed bool
+}
+
+type accepted struct {
+	net.Conn
+	s *stream
+}
+
+// Accept is of another node's stream, which ends with this listener.
+func (s *stream) Accept() (net.Conn, error) {
+	nc, err := s.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	c := &accepted{nc, s}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = nc.Close()
+		return nil, net.ErrClosed
+	}
+	s.conns[c] = struct{}{}
+	return c, nil
+}
+
+func (c *accepted) Close() error {
+	c.s.mu.Lock()
+	delete(c.s.conns, c)
+	c.s.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// Close ends the listener and what came through it.
+func (s *stream) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.conns {
+		_ = c.Conn.Close()
+	}
+	clear(s.conns)
+	s.mu.Unlock()
+	return s.Listener.Close()
 }
 
 func raftAddress(node, hostport string) raft.ServerAddress {
