@@ -73,7 +73,15 @@ var rules = []rule{
 		why: "one package speaks to raft; the rest sees a cluster",
 	},
 	{
-		from: module + "/server/...", never: []string{module + "/shard/consensus"},
+		from: module + "/shard/consensus", never: append([]string{module + "/server", module + "/client", module + "/lease", module + "/protocol", module + "/internal/storage", module + "/shard/single"}, sqlDrivers...),
+		why: "who keeps the cluster tells a host what to serve, and does not know what is served",
+	},
+	{
+		from: module + "/client/...", never: []string{module + "/shard/consensus", module + "/shard/control"},
+		why: "a client sees a map, not how it is agreed on",
+	},
+	{
+		from: module + "/server/...", never: []string{module + "/shard/consensus", "github.com/hashicorp/raft", "go.etcd.io/bbolt"},
 		why: "the server is handed a keeper and does not know whether one node or a cluster keeps",
 	},
 	{

@@ -6,6 +6,8 @@ import (
 	"net"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/leasecache/leasecache/shard"
 	"github.com/leasecache/leasecache/shard/control"
 )
@@ -31,6 +33,7 @@ type Config struct {
 
 	stable time.Duration                                            // how long a node is well before it votes; 0 is steadyFor
 	dial   func(ctx context.Context, addr string) (net.Conn, error) // nil is TCP
+	store  func(raft.LogStore) raft.LogStore                        // nil is the disk's own
 }
 
 // Host is the data plane of a node: it serves what it is told to. One goroutine calls
@@ -60,6 +63,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.stable == 0 {
 		c.stable = steadyFor
+	}
+	if c.store == nil {
+		c.store = func(s raft.LogStore) raft.LogStore { return s }
 	}
 	return c
 }

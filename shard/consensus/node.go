@@ -169,7 +169,7 @@ func (n *Node) start() error {
 			return fmt.Errorf("data directory %s: %w", n.cfg.Dir, err)
 		}
 	}
-	guarded := &guardedLog{LogStore: n.disk.bolt, limit: storeLimit, die: n.die}
+	guarded := &guardedLog{LogStore: n.cfg.store(n.disk.bolt), limit: storeLimit, die: n.die}
 	if n.raft, err = raft.NewRaft(raftConfig(n.id.Node, log), n.fsm, guarded, n.disk.bolt, n.disk.snaps, n.trans); err != nil {
 		return fmt.Errorf("data directory %s: %w", n.cfg.Dir, err)
 	}
