@@ -135,7 +135,7 @@ func (t *Table) Raise(now int64, epoch uint32) {
 }
 
 // Close tells every waiting reader that kind of answer: Unavailable or NotOwner.
-// The table must not be used for anything but listing after it, or Forget.
+// The table must not be used for anything but listing after it, Raise or Forget.
 func (t *Table) Close(kind Kind) {
 	for _, e := range t.due {
 		for _, w := range e.waiters {

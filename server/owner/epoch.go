@@ -118,10 +118,11 @@ func (w *Owner) raiseTo(s *owned, from, to shard.Epoch) bool {
 	now := w.clock()
 	s.bucket.mu.Lock()
 	defer s.bucket.mu.Unlock()
-	if s.bucket.mu.stopped || !s.open || from < s.since || uint32(to) <= s.tokens.Epoch() {
+	if s.bucket.mu.stopped || !s.open && !s.leaving || from < s.since || uint32(to) <= s.tokens.Epoch() {
 		return false
 	}
 	s.table.Raise(now, uint32(to))
+	s.open, s.leaving = true, false
 	w.wake(s.bucket, s.table.NextDue())
 	return true
 }

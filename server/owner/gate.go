@@ -104,13 +104,14 @@ func (w *Owner) Lapse(id shard.Session) {
 // Start is what has to be known of a shard before it is served.
 type Start struct {
 	Epoch      shard.Epoch
-	DoubtBelow uint64        // fenced intents below it may be outstanding; 0 is none
-	Closed     time.Duration // how long the shard is closed from now on, after bounded intents
-	Noted      shard.Note    // what the keeper holds already
+	DoubtBelow uint64          // fenced intents below it may be outstanding; 0 is none
+	Closed     time.Duration   // how long the shard is closed from now on, after bounded intents
+	Noted      shard.Note      // what the keeper holds already
+	Moved      *lease.Handover // what the former owner handed over; nil: there is none, or it is lost
 }
 
 // Open begins to serve a shard, of which nothing is known but what Start says: what
-// is in memory of a former tenure is dropped. Its closure counts from this moment:
+// is in memory of a former tenure is dropped, also values that were moved away and back. Its closure counts from this moment:
 // nothing was served before it. Nothing is opened, with an error, without a session,
 // or if the epoch is not above all that the shard had here.
 func (w *Owner) Open(id shard.ID, st Start) error {
@@ -131,12 +132,16 @@ func (w *Owner) Open(id shard.ID, st Start) error {
 		start.ClosedUntil = now + int64(st.Closed)
 	}
 	s.table.Restart(uint32(st.Epoch), start)
+	if st.Moved != nil {
+		s.table.TakeOver(now, st.Moved)
+		w.wake(b, s.table.NextDue())
+	}
 	s.since, s.noted, s.open = st.Epoch, st.Noted, true
 	return nil
 }
 
-// Raise moves an open shard to a higher epoch under this owner: leases end,
-// everything else stays. An epoch that it has already, or is above, changes nothing.
+// Raise moves a shard that is open, or that was to leave, to a higher epoch under this
+// owner, and opens it: leases end, everything else stays. An epoch that it has already, or is above, changes nothing.
 func (w *Owner) Raise(id shard.ID, to shard.Epoch) {
 	s := &w.shards[id]
 	s.bucket.mu.Lock()
@@ -160,10 +165,10 @@ func (w *Owner) Close(id shard.ID) {
 // the store until it needs the room; the next Open is above their versions. The
 // bucket is locked.
 func (s *owned) shut() {
-	if !s.open {
+	if !s.open && !s.leaving {
 		return
 	}
-	s.open, s.noted = false, shard.Note{}
+	s.open, s.leaving, s.noted = false, false, shard.Note{}
 	s.table.Close(lease.NotOwner)
 	s.table.Forget()
 }
@@ -179,6 +184,9 @@ func (w *Owner) lock(now int64, hash uint64) (*owned, error) {
 	b.mu.Lock()
 	if now >= b.mu.until || !s.open {
 		err := b.refusal(now)
+		if s.leaving && now < b.mu.until {
+			err = errLeaving
+		}
 		b.mu.Unlock()
 		return nil, err
 	}

@@ -80,28 +80,37 @@ func TestSchedule_H6_CommandsRaceWithGates(t *testing.T) {
 func (o *observer) agent(t *testing.T, w *Owner, clock *atomic.Int64, steps int) {
 	r := rand.New(rand.NewPCG(uint64(o.epoch), 7))
 	session, epoch := shard.Session(0), o.epoch
+	at := make([]shard.Epoch, len(o.tenure)) // which the shard has
+	left := make([]uint32, len(o.tenure))    // tenures that are between two owners
 	defer func() { o.epoch = epoch }()
 	for step := 0; step < steps || session != 0; step++ {
 		runtime.Gosched()
 		now := clock.Add(r.Int64N(int64(time.Millisecond)))
 		id := shard.ID(r.IntN(len(o.tenure)))
-		switch r.IntN(8) {
+		switch r.IntN(9) {
 		case 0, 1:
 			if session == 0 {
 				continue
 			}
 			w.Close(id)
 			o.tenure[id].Store(0)
+			left[id] = 0
 		case 2, 3, 4:
 			if session == 0 || o.tenure[id].Load() != 0 {
 				continue
 			}
 			epoch++
+			at[id], left[id] = epoch, 0
 			o.tenure[id].Store(uint32(epoch))
 			require.NoError(t, w.Open(id, Start{Epoch: epoch}))
 		case 5:
+			if left[id] != 0 { // the move was called off
+				o.tenure[id].Store(left[id])
+				left[id] = 0
+			}
 			if o.tenure[id].Load() != 0 {
 				epoch++
+				at[id] = epoch
 				w.Raise(id, epoch)
 			}
 		case 6:
@@ -118,9 +127,17 @@ func (o *observer) agent(t *testing.T, w *Owner, clock *atomic.Int64, steps int)
 			w.Lapse(session)
 			for i := range o.tenure {
 				o.tenure[i].Store(0)
+				left[i] = 0
 			}
 			require.False(t, w.Extend(session, now+int64(time.Hour)))
 			session = 0
+		case 8:
+			if tenure := o.tenure[id].Load(); tenure != 0 {
+				if _, ok := w.Leave(id, at[id]); ok { // else the session is at its end
+					o.tenure[id].Store(0)
+					left[id] = tenure
+				}
+			}
 		}
 	}
 }

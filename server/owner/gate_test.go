@@ -50,6 +50,7 @@ func TestSchedule_H6_CheckAndEffectAreOneStep(t *testing.T) {
 		"close": func(w *Owner) { w.Close(0) },
 		"lapse": func(w *Owner) { w.Lapse(1) },
 		"stop":  func(w *Owner) { _ = w.Stop(context.Background()) },
+		"leave": func(w *Owner) { _, _ = w.Leave(0, 5) },
 	}
 	for name, end := range closers {
 		t.Run(name, func(t *testing.T) {

@@ -39,6 +39,9 @@ var ErrNotOwner = unavailable("this node does not own the shard")
 // errNoSession is the ErrNotOwner of a node whose right to serve is over.
 var errNoSession = fmt.Errorf("%w: it has no session at present", ErrNotOwner)
 
+// errLeaving is the ErrNotOwner of a shard between two owners.
+var errLeaving = fmt.Errorf("%w: it is being moved", ErrNotOwner)
+
 func unavailable(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrUnavailable}, args...)...)
 }
@@ -73,6 +76,7 @@ type bucket struct {
 type owned struct {
 	id      shard.ID
 	open    bool // the gate: closed, nothing has any effect
+	leaving bool // the gate is closed for a planned move, and all is kept: see leave.go
 	bucket  *bucket
 	tokens  *lease.Sequence
 	table   *lease.Table
