@@ -98,3 +98,39 @@ func TestACleanStopIsNotWaitedFor(t *testing.T) {
 	t.Log("served again after", took)
 	require.Less(t, took, 1500*time.Millisecond)
 }
+
+// TestAllDieAtOnce and come back: two of them at other addresses, which they can tell the
+// leader only through the third, or tell each other.
+func TestAllDieAtOnce(t *testing.T) {
+	o := newObserver(t)
+	nodes := o.three()
+	for _, n := range nodes {
+		n.kill()
+	}
+	nodes[0].cfg.Cluster = nodes[0].Addr().String()
+	for i, n := range nodes {
+		nodes[i] = o.start(n.cfg)
+	}
+	t.Log("served again after", o.allServed(9*time.Second))
+	t.Log("even again after", o.eventually("shards are even", 10*time.Second, func() bool {
+		sum, by := o.served()
+		return sum == 32 && by["n1"] >= 10 && by["n2"] >= 10 && by["n3"] >= 10
+	}))
+}
+
+func TestAForgottenNodeLeaves(t *testing.T) {
+	o := newObserver(t)
+	nodes := o.three()
+	leader, others := leaderOf(t, nodes)
+	require.NoError(t, others[0].halt())
+	r, err := leader.Propose(within3s(t), control.Forget{Node: others[0].ID()})
+	require.NoError(t, err)
+	require.Equal(t, control.OK, r.Code)
+	o.eventually("it is out", 5*time.Second, func() bool { return len(leader.servers()) == 2 })
+	o.allServed(5 * time.Second)
+
+	// It does not come back by itself.
+	require.ErrorContains(t, o.start(others[0].cfg).ends(), "was forgotten")
+	require.Len(t, leader.servers(), 2)
+	leader.View(func(st *control.State) { require.Len(t, st.Members, 2) })
+}

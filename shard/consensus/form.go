@@ -195,15 +195,15 @@ func (n *Node) admit(from peer.Hello, data []byte) joinAnswer {
 	case forgotten:
 		return joinAnswer{Refused: fmt.Sprintf("%s was forgotten: start it on an empty directory under another --node-id", from.Node)}
 	}
+	r := n.agree(control.Encode(control.PutMember{
+		Node: from.Node, Birth: from.Birth, Peer: ask.Peer, Client: ask.Client, Admin: ask.Admin, Weight: ask.Weight,
+	}))
 	ctx, cancel := context.WithTimeout(context.Background(), joinLimit)
 	defer cancel()
-	r, err := n.Propose(ctx, control.PutMember{
-		Node: from.Node, Birth: from.Birth, Peer: ask.Peer, Client: ask.Client, Admin: ask.Admin, Weight: ask.Weight,
-	})
 	switch {
-	case err != nil:
-		return joinAnswer{Why: err.Error()}
-	case r.Code != control.OK:
+	case r.Index == 0:
+		return joinAnswer{Why: r.Why}
+	case r.Result.Code != control.OK:
 		return joinAnswer{Refused: fmt.Sprintf("%s cannot be a member as it is: start it on an empty directory under another --node-id", from.Node)}
 	}
 	if err := n.enlisted(ctx, from.Node, ask.Peer); err != nil {
@@ -295,7 +295,8 @@ func (n *Node) present(ctx context.Context) error {
 	defer cancel()
 	r, err := n.Propose(ctx, want)
 	if err == nil && r.Code == control.Refused {
-		err = fmt.Errorf("%s is known with another data directory, or is to be forgotten", want.Node)
+		err = fmt.Errorf("%s was forgotten, or is known with another data directory: start it on an empty one under another --node-id, with --join", want.Node)
+		n.die(err)
 	}
 	return err
 }

@@ -24,7 +24,7 @@ func (t talk) Serve(q peer.Request, r peer.Reply) {
 		t.heard(q.Payload)
 	case peer.KindPropose:
 		data := slices.Clone(q.Payload)
-		t.n.spawn(func() { reply(r, t.n.propose(data)) })
+		t.n.spawn(func() { reply(r, t.n.proposed(data)) })
 	case peer.KindJoin:
 		data := slices.Clone(q.Payload)
 		t.n.spawn(func() { reply(r, t.n.admit(t.from, data)) })
@@ -59,8 +59,8 @@ func (t talk) heard(payload []byte) {
 	}
 	t.n.roll.heard(t.from.Node, binary.BigEndian.Uint64(payload), t.n.raft.CommitIndex())
 	switch e.(type) {
-	case control.Init, control.Term:
-		return // who leads says these, of himself
+	case control.Init, control.Term, control.PutMember:
+		return // these have ways of their own
 	}
 	t.n.leader.hear(e)
 }

@@ -35,8 +35,12 @@ type answer struct {
 	Result  control.Result
 	Leader  string `json:",omitempty"` // who may know better
 	Unknown bool   `json:",omitempty"`
+	Refused bool   `json:",omitempty"` // by the leader, for ever
 	Why     string `json:",omitempty"`
 }
+
+// final says that asking others changes nothing.
+func (a *answer) final() bool { return a.Index != 0 || a.Unknown || a.Refused }
 
 // Propose has an entry agreed on and returns when this node has applied it. The error
 // wraps ErrUnknown if it may have been, and may yet be; otherwise it was not, and will
@@ -57,6 +61,8 @@ func (n *Node) Propose(ctx context.Context, e control.Entry) (control.Result, er
 			return control.Result{}, err
 		case a.Unknown:
 			return control.Result{}, fmt.Errorf("%w: %s", ErrUnknown, a.Why)
+		case a.Refused:
+			return control.Result{Code: control.Refused}, nil
 		case a.Index != 0:
 			if err := n.fsm.reached(ctx, a.Index); err != nil {
 				return a.Result, fmt.Errorf("it was agreed on, but this node has not followed yet: %w", err)
@@ -74,7 +80,7 @@ func (n *Node) Propose(ctx context.Context, e control.Entry) (control.Result, er
 }
 
 // tryAll asks who leads as far as this node knows; and if it does not know, as after a
-// restart at another address, all others.
+// restart at another address, all others. Those may know, and pass it on.
 func (n *Node) tryAll(ctx context.Context, data []byte) (answer, error) {
 	leader := n.leaderID()
 	if leader == n.id.Node {
@@ -82,7 +88,7 @@ func (n *Node) tryAll(ctx context.Context, data []byte) (answer, error) {
 		go func() { got <- n.propose(data) }()
 		select {
 		case a := <-got:
-			if a.Index != 0 || a.Unknown {
+			if a.final() {
 				return a, nil
 			}
 			leader = ""
@@ -91,32 +97,52 @@ func (n *Node) tryAll(ctx context.Context, data []byte) (answer, error) {
 		}
 	}
 	if leader != "" {
-		return n.ask(ctx, leader, data)
+		return n.ask(ctx, leader, firstHop, data)
 	}
 	last := answer{Why: n.whyNoLeader()}
 	for _, other := range n.others() {
-		a, err := n.ask(ctx, other, data)
-		if err != nil || a.Index != 0 || a.Unknown {
+		a, err := n.ask(ctx, other, firstHop, data)
+		if err != nil || a.final() {
 			return a, err
-		}
-		if a.Leader != "" && a.Leader != n.id.Node && a.Leader != other {
-			if a, err := n.ask(ctx, a.Leader, data); err != nil || a.Index != 0 || a.Unknown {
-				return a, err
-			}
 		}
 	}
 	return last, nil
 }
 
+// A proposal begins with how often it was passed on. Once is enough, and cannot go round.
+const (
+	firstHop  byte = 0
+	secondHop byte = 1
+)
+
+// proposed is for another node: by this one, if it leads, or by who does. Its sender may
+// not know where that is, when both came back at other addresses.
+func (n *Node) proposed(payload []byte) answer {
+	if len(payload) < 1 {
+		return answer{Why: "an empty proposal"}
+	}
+	a := n.propose(payload[1:])
+	if payload[0] != firstHop || a.final() || a.Leader == "" || a.Leader == n.id.Node {
+		return a
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), hopLimit)
+	defer cancel()
+	passed, err := n.ask(ctx, a.Leader, secondHop, payload[1:])
+	if err != nil {
+		return answer{Unknown: true, Why: err.Error()}
+	}
+	return passed
+}
+
 // ask proposes through another node.
-func (n *Node) ask(ctx context.Context, node string, data []byte) (answer, error) {
+func (n *Node) ask(ctx context.Context, node string, hop byte, data []byte) (answer, error) {
 	deadline := time.Now().Add(hopLimit)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
 	got := make(chan answer, 1)
 	err := n.pool.Call(peer.Call{
-		Node: node, Kind: peer.KindPropose, Deadline: deadline, Payload: [][]byte{data},
+		Node: node, Kind: peer.KindPropose, Deadline: deadline, Payload: [][]byte{{hop}, data},
 		Done: func(reply []byte, sent bool, err error) {
 			var a answer
 			if err == nil {
@@ -144,6 +170,32 @@ func (n *Node) propose(data []byte) answer {
 	if n.raft.State() != raft.Leader {
 		return answer{Leader: n.leaderID(), Why: n.whyNoLeader()}
 	}
+	if n.stranger(data) {
+		return answer{Refused: true}
+	}
+	return n.agree(data)
+}
+
+// stranger says that an entry brings in a node. That is for admit alone, which asks
+// whether it may be:
+//
+//	1 n3 is stopped, and forgotten. 2 It is started again, knows nothing of that, and tells
+//	the leader its new address: n3 is a member again.
+func (n *Node) stranger(data []byte) (is bool) {
+	e, err := control.Decode(data)
+	put, ok := e.(control.PutMember)
+	if err != nil || !ok {
+		return false
+	}
+	n.fsm.view(func(st *control.State) {
+		_, there := st.Members[put.Node]
+		is = !there && len(st.Members) > 0
+	})
+	return is
+}
+
+// agree has raft agree on an entry.
+func (n *Node) agree(data []byte) answer {
 	f := n.raft.Apply(data, hopLimit)
 	switch err := f.Error(); {
 	case err == nil:
