@@ -28,7 +28,7 @@ type Config struct {
 	SessionTTL            time.Duration // of a cluster that is made; 0 is the default
 	ClusterID             string        // of a cluster that is made; "" makes one up. Otherwise it must fit
 
-	Clock  func() control.Reading // nil is the process's
+	Clock  func() control.Reading // the Host's, which is told ends of sessions in it; nil is the process's
 	Logger *slog.Logger           // nil is nowhere
 
 	stable time.Duration                                            // how long a node is well before it votes; 0 is steadyFor

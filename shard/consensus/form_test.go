@@ -111,6 +111,17 @@ func TestANodeThatJoinsWaits(t *testing.T) {
 	}))
 }
 
+func TestANodeThatWaitsToJoinCanBeStopped(t *testing.T) {
+	o := newObserver(t)
+	n := o.start(o.config("n1", "127.0.0.1:1"))
+	time.Sleep(100 * time.Millisecond)
+	_, ok, why := n.Leader()
+	require.False(t, ok)
+	require.Equal(t, "this node has not joined yet", why)
+	require.NoError(t, n.halt())
+	require.NoError(t, <-n.ended)
+}
+
 // TestALateNodeGetsASnapshot and goes on from there.
 func TestALateNodeGetsASnapshot(t *testing.T) {
 	o := newObserver(t)

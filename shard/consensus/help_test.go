@@ -50,6 +50,7 @@ type fakeHost struct {
 	open    map[shard.ID]control.Start
 	opened  int
 	refuse  map[shard.ID]int // Opens that fail
+	over    bool             // it finds its session over, once
 	cut     bool             // its process is not heard of; it may serve till its session's end
 }
 
@@ -72,7 +73,9 @@ func (h *fakeHost) Extend(s shard.Session, until control.Deadline) bool {
 	if s != h.session && len(h.open) > 0 {
 		h.o.fail("%s begins session %d with shards of %d", h.node, s, h.session)
 	}
-	if s == h.session && !h.until.Held(h.o.clock()) {
+	if s == h.session && (h.over || !h.until.Held(h.o.clock())) {
+		h.over = false
+		clear(h.open)
 		return false
 	}
 	h.session, h.until = s, until

@@ -64,3 +64,20 @@ func TestAShardThatCannotBeOpenedGetsAnotherEpoch(t *testing.T) {
 	m := n.Map()
 	require.Equal(t, m.Epochs[6]+2, m.Epochs[7])
 }
+
+// TestAHostThatFindsItsSessionOver before the agent does has dropped all: the session is
+// given back, and another begins.
+func TestAHostThatFindsItsSessionOver(t *testing.T) {
+	o := newObserver(t)
+	n := o.start(o.config("n1"))
+	o.allServed(5 * time.Second)
+	o.mu.Lock()
+	before := n.host.session
+	n.host.over = true
+	o.mu.Unlock()
+	o.eventually("all is opened anew", 3*time.Second, func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return n.host.session > before && len(n.host.open) == 32
+	})
+}
