@@ -131,9 +131,9 @@ func (n *Node) start() error {
 	self := raftAddress(n.id.Node, n.hostport())
 	n.trans = calmTransport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: &stream{Listener: n.port.Raft(), self: self, cfg: n.peers, conns: make(map[*accepted]struct{})}, MaxPool: 3, Timeout: hopLimit, Logger: log,
-		// No pipelines: one whose leader is deposed while two requests are under way waits for
-		// ever (raft 1.7.3, pipelineDecode ends and AppendEntries waits for it), and with it
-		// heartbeats of the old term and Shutdown. A log of some entries a second needs none.
+		// No pipelines: one whose leader is deposed while requests are under way can wait for
+		// ever (raft 1.7.3: pipelineDecode has ended, and AppendEntries waits for it), and with
+		// it heartbeats of the old term and Shutdown. A log of some entries a second needs none.
 		MaxRPCsInFlight: 1,
 	})}
 	if !used && n.id.Phase == forming {
