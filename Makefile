@@ -75,7 +75,7 @@ lint: ## check format, vet and staticcheck
 	$(GO) mod tidy -diff
 
 check: lint race transports ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
-	$(GO) test -run 'TestMutants|TestRestartServesSoon' ./lease ./internal/apptest # these two run without race only
+	$(GO) test -run 'TestMutants|TestRestartServesSoon' ./lease ./shard/control ./internal/apptest # these run without race only
 	$(MAKE) fuzz FUZZTIME=3000x # a count: Go's fuzzer may take the end of a time for a failure
 	$(MAKE) build
 	$(GO) run ./internal/pgtest/with $(BIN)/leasectl demo --check --postgres '{dsn}'

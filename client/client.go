@@ -4,21 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/leasecache/leasecache/protocol"
 )
 
-// Client speaks with one Leasecache server over a bounded number of
-// connections. It is safe for concurrent use; make one and share it.
+// Client speaks with a Leasecache server, or with all nodes of a cluster, over a
+// bounded number of connections to each. It is safe for concurrent use; make one
+// and share it.
 type Client struct {
-	o       Options
-	shared  *pool // requests that are answered at once
-	parked  *pool // requests that may wait on the server, so that they delay no others
-	stats   counters
-	opaques atomic.Uint64
-	fences  fences
+	o         Options
+	nodes     nodes
+	table     atomic.Pointer[table]
+	adopting  sync.Mutex                  // see adopt
+	bound     atomic.Pointer[ClusterInfo] // the cluster that the client has to do with; see adopt
+	refresher refresher
+	stats     counters
+	opaques   atomic.Uint64
+	fences    fences
 }
 
 // New returns a client. It does not connect: the first request does, so that a
@@ -29,8 +35,20 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{o: o}
-	c.shared = newPool(&c.o, &c.stats, o.PoolSize, false)
-	c.parked = newPool(&c.o, &c.stats, o.WaitConns, true)
+	c.refresher.wake = make(chan struct{}, 1)
+	c.nodes.init(o.StallTimeout, func(ctx context.Context, addr string) *node {
+		n := &node{
+			shared: newPool(ctx, &c.o, &c.stats, addr, o.PoolSize, false),
+			parked: newPool(ctx, &c.o, &c.stats, addr, o.WaitConns, true),
+		}
+		n.shared.greet, n.parked.greet = c.greet, c.greet
+		return n
+	})
+	t := &table{first: rand.IntN(1 << 16)}
+	for _, addr := range o.Addrs {
+		t.nodes = append(t.nodes, c.nodes.at(addr, 0))
+	}
+	c.table.Store(t)
 	return c, nil
 }
 
@@ -38,8 +56,8 @@ func New(o Options) (*Client, error) {
 // under way fail with an error that is ErrClosed, as do later ones. It may be
 // called more than once.
 func (c *Client) Close() error {
-	c.shared.close()
-	c.parked.close()
+	c.nodes.close()
+	c.refresher.end.Wait() // started by connections, which are no more
 	return nil
 }
 
@@ -96,42 +114,12 @@ func (c *Client) submit(ctx context.Context, on *conn, r *protocol.Request, orph
 	return k, nil
 }
 
-// do sends one request on a connection of p and waits for its answer. A request
-// that surely was not sent, because its connection ended just then, is tried on
-// another one.
-func (c *Client) do(ctx context.Context, p *pool, r *protocol.Request, limit time.Duration, orphan func(reply)) (reply, *conn, error) {
-	for attempt := 0; ; attempt++ {
-		on, err := p.get(ctx)
-		if err != nil {
-			return reply{}, nil, err
-		}
-		rep, err := c.doOn(ctx, on, r, limit, orphan)
-		if err == nil || attempt == 2 || !notSent(err) || on.alive() || ctx.Err() != nil {
-			return rep, on, err
-		}
-	}
-}
-
 func (c *Client) doOn(ctx context.Context, on *conn, r *protocol.Request, limit time.Duration, orphan func(reply)) (reply, error) {
 	k, err := c.submit(ctx, on, r, orphan)
 	if err != nil {
 		return reply{}, err
 	}
 	return on.await(ctx, k, limit)
-}
-
-// post sends a request that nobody waits for, if there is a connection with
-// room; it never blocks.
-func (c *Client) post(r *protocol.Request) {
-	on := c.shared.any()
-	if on == nil {
-		return
-	}
-	k, err := c.compose(r)
-	if err != nil {
-		return
-	}
-	on.post(k)
 }
 
 // repeat sends requests that are safe to repeat, all at once, until each has an
@@ -158,32 +146,18 @@ func (c *Client) repeat(ctx context.Context, reqs []*protocol.Request, accept fu
 	}
 }
 
-// round sends those of reqs that are open over one connection.
+// round sends those of reqs that are open, together.
 func (c *Client) round(ctx context.Context, reqs []*protocol.Request, open []int, errs []error, accept func(*conn, int, *reply) error) {
-	on, err := c.shared.get(ctx)
-	if err != nil {
-		for _, i := range open {
-			errs[i] = orBefore(err, errs[i])
-		}
-		return
-	}
-	calls := make([]*call, len(open))
+	items := make([]item, len(open))
 	for n, i := range open {
-		k, err := c.submit(ctx, on, reqs[i], nil)
-		if err != nil {
-			errs[i] = orBefore(err, errs[i])
-			continue
-		}
-		calls[n] = k
+		items[n].req = reqs[i]
 	}
-	due := time.Now().Add(c.o.RequestTimeout)
+	c.doAll(ctx, false, items, c.o.RequestTimeout, nil)
 	for n, i := range open {
-		if calls[n] == nil {
-			continue
-		}
-		rep, err := on.await(ctx, calls[n], time.Until(due))
+		it := &items[n]
+		err := it.err
 		if err == nil {
-			err = accept(on, i, &rep)
+			err = accept(it.on, i, &it.rep)
 		}
 		if err != nil {
 			err = orBefore(err, errs[i])

@@ -2,10 +2,7 @@ package client
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
-	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/shard"
 )
 
@@ -20,15 +17,20 @@ func (i ClusterInfo) Shard(key string) uint32 { return uint32(shard.Of([]byte(ke
 
 // Cluster asks the server which cluster it serves.
 func (c *Client) Cluster(ctx context.Context) (ClusterInfo, error) {
-	on, err := c.shared.get(ctx)
-	if err != nil {
-		return ClusterInfo{}, err
+	var w way
+	for {
+		on, err := c.connect(ctx, false, nil, &w)
+		if err != nil {
+			return ClusterInfo{}, err
+		}
+		info, err := c.clusterOf(ctx, on)
+		if err == nil {
+			return *info, nil
+		}
+		if !c.again(ctx, &w, true, on, err) {
+			return ClusterInfo{}, err
+		}
 	}
-	info, err := c.clusterOf(ctx, on)
-	if err != nil {
-		return ClusterInfo{}, err
-	}
-	return *info, nil
 }
 
 // clusterOf asks the process at the other end of a connection. The answer is
@@ -41,27 +43,10 @@ func (c *Client) clusterOf(ctx context.Context, on *conn) (*ClusterInfo, error) 
 	if info := on.info.Load(); info != nil {
 		return info, nil
 	}
-	r := protocol.Request{Verb: protocol.VerbLM}
-	rep, err := c.doOn(ctx, on, &r, min(c.limit(ctx), c.o.RequestTimeout), nil)
+	info, _, err := c.askMap(ctx, on)
 	if err != nil {
 		return nil, err
 	}
-	if rep.code != protocol.CodeVA {
-		return nil, unexpected(on, &rep)
-	}
-	var m struct {
-		Cluster string `json:"cluster"`
-		Shards  uint32 `json:"shards"`
-		Hash    string `json:"hash"`
-	}
-	if err := json.Unmarshal(rep.value, &m); err != nil {
-		return nil, &TransportError{Addr: on.addr, Sent: true, Err: fmt.Errorf("%w: the map: %w", errGarbage, err)}
-	}
-	if m.Cluster == "" || m.Shards == 0 || m.Hash != "xxh64" {
-		return nil, &TransportError{Addr: on.addr, Sent: true, Err: fmt.Errorf(
-			"%w: a map of cluster %q with %d shards by hash %q", errGarbage, m.Cluster, m.Shards, m.Hash)}
-	}
-	info := &ClusterInfo{ID: m.Cluster, Shards: m.Shards}
 	on.info.Store(info)
 	return info, nil
 }

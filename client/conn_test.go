@@ -101,7 +101,7 @@ func TestTheBytesOfAnAbandonedFillStayItsOwn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- c.SetIfLeaseValid(ctx, "k", value, Lease{Token: 1}, FillOptions{}) }()
-	on := c.shared.any()
+	on := only(c).shared.any()
 	require.Eventually(t, func() bool {
 		on.mu.Lock()
 		defer on.mu.Unlock()
@@ -165,7 +165,7 @@ func TestAnIdleConnectionThatWasClosedIsReplaced(t *testing.T) {
 	_, err := c.GetWithLease(testCtx(t), "a", LeaseOptions{})
 	require.NoError(t, err)
 	f.hangUpAll()
-	require.Eventually(t, func() bool { return c.shared.any() == nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return only(c).shared.any() == nil }, 5*time.Second, time.Millisecond)
 	_, err = c.GetWithLease(testCtx(t), "b", LeaseOptions{})
 	require.NoError(t, err)
 	require.Equal(t, uint64(2), c.Stats().Dials)
@@ -177,14 +177,14 @@ func TestASilentServer(t *testing.T) {
 	c := f.client(func(o *Options) { o.RequestTimeout = 20 * time.Millisecond; o.StallTimeout = 150 * time.Millisecond })
 	_, err := c.GetWithLease(t.Context(), "k", LeaseOptions{})
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	require.NotNil(t, c.shared.any(), "a late answer does not end the connection")
+	require.NotNil(t, only(c).shared.any(), "a late answer does not end the connection")
 
 	start := time.Now()
 	_, err = c.GetWithLease(testCtx(t), "k", LeaseOptions{}) // has a longer deadline of its own
 	require.ErrorIs(t, err, ErrUnavailable)
 	require.ErrorContains(t, err, "stopped answering")
 	require.Less(t, time.Since(start), 2*time.Second)
-	require.Nil(t, c.shared.any())
+	require.Nil(t, only(c).shared.any())
 }
 
 func TestASilentServerStopsCallersAndNotMemory(t *testing.T) {
@@ -193,7 +193,7 @@ func TestASilentServerStopsCallersAndNotMemory(t *testing.T) {
 	c := f.client(func(o *Options) { o.RequestTimeout = time.Millisecond })
 	_, err := c.GetWithLease(t.Context(), "k", LeaseOptions{})
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	on := c.shared.any()
+	on := only(c).shared.any()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 2 * maxPending {
@@ -313,7 +313,7 @@ func TestAServerWithTooManyConnections(t *testing.T) {
 	_, err := c.GetWithLease(testCtx(t), "k", LeaseOptions{})
 	require.ErrorIs(t, err, ErrUnavailable)
 	require.ErrorContains(t, err, "Too many open connections")
-	require.Nil(t, c.shared.any())
+	require.Nil(t, only(c).shared.any())
 }
 
 func TestAServerThatHangsUpAtOnceIsNotStormed(t *testing.T) {

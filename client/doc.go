@@ -28,6 +28,16 @@
 // transaction: nil for committed, [RolledBack] for surely rolled back, anything
 // else for unknown. An unknown outcome never opens a key.
 //
+// # Clusters
+//
+// Any node's address will do, several are better. The client learns the map of the
+// cluster and sends each request to the node that owns its key; it follows when
+// shards move, and where an owner cannot be reached it has another node ask for it.
+// What may be done twice is repeated within the context. What may not, a fill, is
+// never sent twice: a [TransportError] with Sent set says that its outcome is
+// unknown. A server of another cluster than the first is refused with
+// [ErrOtherCluster].
+//
 // # Times
 //
 // Durations are rounded to what the wire carries: milliseconds for leases,
@@ -35,6 +45,6 @@
 // counts as one). All deadlines are counted from before the request was sent.
 //
 // The package imports the wire format and the placement of keys, and nothing
-// of the server; it starts goroutines only for its connections, and
-// [Client.Close] waits for all of them.
+// of the server; it starts goroutines only for its connections and, with the first
+// of them, one that keeps the map. [Client.Close] waits for all of them.
 package client

@@ -77,12 +77,6 @@ func isContextEnd(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// notSent reports that a request surely never left.
-func notSent(err error) bool {
-	var te *TransportError
-	return errors.As(err, &te) && !te.Sent
-}
-
 // ServerError is a SERVER_ERROR: the server understood and could not do it. It
 // is ErrUnavailable when the server said so.
 type ServerError struct {

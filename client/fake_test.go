@@ -235,7 +235,7 @@ func va(value string, flags ...string) string {
 
 func (f *fake) client(change ...func(*Options)) *Client {
 	o := Options{
-		Addr: f.ln.Addr().String(), PoolSize: 1, WaitConns: 2,
+		Addr: f.ln.Addr().String(), PoolSize: 1, WaitConns: 2, MapEvery: -1,
 		RequestTimeout: 2 * time.Second, SettleTimeout: 2 * time.Second, RetryFor: 3 * time.Second,
 	}
 	for _, fn := range change {
@@ -246,6 +246,9 @@ func (f *fake) client(change ...func(*Options)) *Client {
 	f.t.Cleanup(func() { require.NoError(f.t, c.Close()) })
 	return c
 }
+
+// only is the server of a client that has one.
+func only(c *Client) *node { return c.table.Load().nodes[0] }
 
 func testCtx(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

@@ -190,7 +190,7 @@ func (c *Client) fill(ctx context.Context, lease Lease, data []byte, o FillOptio
 }
 
 func (c *Client) fillOnce(ctx context.Context, lease Lease, data []byte, o FillOptions) error {
-	rep, on, err := c.do(ctx, c.shared, c.leaseSet(lease.Key, data, &lease, &o), c.o.RequestTimeout, nil)
+	rep, on, err := c.do(ctx, false, c.leaseSet(lease.Key, data, &lease, &o), c.o.RequestTimeout, nil)
 	if err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ func (c *Client) endLease(ctx context.Context, lease Lease) {
 		c.post(r)
 		return
 	}
-	rep, on, err := c.do(ctx, c.shared, r, c.o.RequestTimeout, nil)
+	rep, on, err := c.do(ctx, false, r, c.o.RequestTimeout, nil)
 	if err == nil {
 		err = ended(on, &rep)
 	}

@@ -159,8 +159,7 @@ func (c *Client) beginRounds(ctx context.Context, all []beginning) error {
 			if all[i].got != nil || err == nil {
 				continue
 			}
-			var te *TransportError
-			if !errors.As(err, &te) || !repeatable(err) || errors.Is(err, errGarbage) {
+			if !c.beginAgain(err) {
 				return err // the server said no, or the caller went away
 			}
 			open = err
@@ -174,52 +173,38 @@ func (c *Client) beginRounds(ctx context.Context, all []beginning) error {
 	}
 }
 
-// beginRound sends what is not granted yet over one connection.
+// beginAgain reports whether an intent may yet be had. In a cluster that nobody
+// serves a shard is over soon: it has a new owner in a moment.
+func (c *Client) beginAgain(err error) bool {
+	var te *TransportError
+	if !errors.As(err, &te) {
+		return c.table.Load().owners != nil && errors.Is(err, ErrUnavailable)
+	}
+	return repeatable(err) && !errors.Is(err, errGarbage)
+}
+
+// beginRound sends what is not granted yet, to the owners of its keys.
 func (c *Client) beginRound(ctx context.Context, all []beginning) {
-	failAll := func(err error) {
-		for i := range all {
-			if all[i].got == nil {
-				all[i].err = orBefore(err, all[i].err)
-			}
-		}
-	}
-	on, err := c.shared.get(ctx)
-	if err != nil {
-		failAll(err)
-		return
-	}
-	info, err := c.clusterOf(ctx, on)
-	if err != nil {
-		failAll(err)
-		return
-	}
-	calls := make([]*call, len(all))
+	var items []item
+	var at []int
 	for i := range all {
-		b := &all[i]
-		if b.got != nil {
-			continue
-		}
-		first := b.sent.IsZero()
-		if first {
-			b.sent = time.Now()
-		}
-		calls[i], err = c.submit(ctx, on, b.req, b.orphan)
-		if err != nil {
-			b.err = orBefore(err, b.err)
-			if first {
-				b.sent = time.Time{}
-			}
+		if b := &all[i]; b.got == nil {
+			items = append(items, item{req: b.req, orphan: b.orphan, sent: b.sent})
+			at = append(at, i)
 		}
 	}
-	due := time.Now().Add(c.o.RequestTimeout)
-	for i := range all {
-		if calls[i] == nil {
-			continue
-		}
-		b := &all[i]
-		rep, err := on.await(ctx, calls[i], time.Until(due))
+	// The cluster is asked for first, where it is not known of a connection: an
+	// intent is of no use without.
+	c.doAll(ctx, false, items, c.o.RequestTimeout, func(on *conn) error {
+		_, err := c.clusterOf(ctx, on)
+		return err
+	})
+	for n, i := range at {
+		it, b := &items[n], &all[i]
+		b.sent = it.sent
+		err := it.err
 		if err == nil {
-			b.got, err = begun(on, info, b, &rep)
+			b.got, err = begun(it.on, it.on.info.Load(), b, &it.rep)
 		}
 		if err != nil {
 			err = orBefore(err, b.err)

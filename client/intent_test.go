@@ -110,7 +110,7 @@ func TestTheClusterIsThatOfTheConnection(t *testing.T) {
 	other := `{"version":1,"cluster":"c2","shards":8,"hash":"xxh64"}`
 	f.on("lm", fmt.Sprintf("VA %d m1\r\n%s", len(other), other))
 	f.hangUpAll()
-	require.Eventually(t, func() bool { return c.shared.any() == nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return only(c).shared.any() == nil }, 5*time.Second, time.Millisecond)
 	require.NoError(t, c.Update(testCtx(t), []string{"k"}, write))
 	require.Equal(t, []string{"c1", "c1", "c2"}, clusters)
 	info, err := c.Cluster(testCtx(t))

@@ -100,7 +100,7 @@ func (c *Client) GetWithLease(ctx context.Context, key string, o LeaseOptions) (
 func (c *Client) Peek(ctx context.Context, key string) (LeaseResult, error) {
 	r := protocol.Request{Verb: protocol.VerbLG, Key: []byte(key), Peek: true}
 	r.Echo.Flags = flagsAll
-	rep, on, err := c.do(ctx, c.shared, &r, c.limit(ctx), nil)
+	rep, on, err := c.do(ctx, false, &r, c.limit(ctx), nil)
 	if err != nil {
 		return LeaseResult{}, err
 	}
@@ -124,15 +124,12 @@ func (c *Client) leaseGet(key string, o *LeaseOptions, flags []byte) *protocol.R
 const maxRefresh = 1<<32 - 1
 
 func (c *Client) ask(ctx context.Context, key string, o LeaseOptions, flags []byte, limit time.Duration) (LeaseResult, error) {
-	p := c.shared
-	if o.Wait > 0 {
-		p = c.parked
-		if limit < unlimited {
-			limit += o.Wait
-		}
+	parked := o.Wait > 0
+	if parked && limit < unlimited {
+		limit += o.Wait
 	}
 	sent := time.Now()
-	rep, on, err := c.do(ctx, p, c.leaseGet(key, &o, flags), limit, c.orphanedLease(key))
+	rep, on, err := c.do(ctx, parked, c.leaseGet(key, &o, flags), limit, c.orphanedLease(key))
 	if err != nil {
 		return LeaseResult{}, err
 	}
@@ -204,7 +201,7 @@ type FillOptions struct {
 // was granted the value is stored; otherwise the error is a *RefusedError and
 // nothing is. The lease is over either way.
 func (c *Client) SetIfLeaseValid(ctx context.Context, key string, value []byte, lease Lease, o FillOptions) error {
-	rep, on, err := c.do(ctx, c.shared, c.leaseSet(key, value, &lease, &o), c.limit(ctx), nil)
+	rep, on, err := c.do(ctx, false, c.leaseSet(key, value, &lease, &o), c.limit(ctx), nil)
 	if err != nil {
 		return err
 	}
@@ -242,7 +239,7 @@ func storedBy(on *conn, rep *reply) error {
 // GiveBack ends a lease without a fill: the next reader gets one at once.
 // Nothing is invalidated. A lease that is over already is no error.
 func (c *Client) GiveBack(ctx context.Context, lease Lease) error {
-	rep, on, err := c.do(ctx, c.shared, giveBack(lease.Key, lease.Token), c.limit(ctx), nil)
+	rep, on, err := c.do(ctx, false, giveBack(lease.Key, lease.Token), c.limit(ctx), nil)
 	if err != nil {
 		return err
 	}

@@ -33,12 +33,12 @@ func (c *Client) GetMulti(ctx context.Context, keys []string, load MultiLoader, 
 	keys = slices.Compact(keys)
 
 	began := time.Now()
-	waiting := m.ask(ctx, c.shared, keys, 0)
+	waiting := m.ask(ctx, keys, 0)
 	m.loadPending(ctx)
 	if len(waiting) > 0 {
 		c.stats.waits.Add(uint64(len(waiting)))
 		if left := m.o.maxWait - time.Since(began); left > 0 {
-			waiting = m.ask(ctx, c.parked, waiting, left)
+			waiting = m.ask(ctx, waiting, left)
 		}
 		for _, key := range waiting {
 			m.pending = append(m.pending, pending{key: key})
@@ -65,36 +65,24 @@ type pending struct {
 	hit   *LeaseResult // an answer for the case that the load fails, or nil
 }
 
-// ask reads keys over one connection and sorts the answers. It returns those
-// that somebody else is loading.
-func (m *multi) ask(ctx context.Context, p *pool, keys []string, wait time.Duration) (waiting []string) {
+// ask reads keys, with their owners all at once, and sorts the answers. It returns
+// those that somebody else is loading.
+func (m *multi) ask(ctx context.Context, keys []string, wait time.Duration) (waiting []string) {
 	c := m.c
 	read := m.o.read(c.o.Fencer != nil)
 	read.Wait = wait
-	on, err := p.get(ctx)
-	if err != nil {
-		for _, key := range keys {
-			m.unanswered(ctx, key, err)
-		}
-		return nil
+	items := make([]item, len(keys))
+	for i, key := range keys {
+		items[i].req, items[i].orphan = c.leaseGet(key, &read, flagsValue), c.orphanedLease(key)
 	}
 	sent := time.Now()
-	calls := make([]*call, len(keys))
+	c.doAll(ctx, wait > 0, items, c.o.RequestTimeout+wait, nil)
 	for i, key := range keys {
-		calls[i], err = c.submit(ctx, on, c.leaseGet(key, &read, flagsValue), c.orphanedLease(key))
-		if err != nil {
-			m.unanswered(ctx, key, err)
-		}
-	}
-	due := sent.Add(c.o.RequestTimeout + wait)
-	for i, key := range keys {
-		if calls[i] == nil {
-			continue
-		}
-		rep, err := on.await(ctx, calls[i], time.Until(due))
+		it := &items[i]
 		var res LeaseResult
+		err := it.err
 		if err == nil {
-			res, err = result(on, key, &rep, sent)
+			res, err = result(it.on, key, &it.rep, sent)
 		}
 		switch {
 		case err != nil:
@@ -262,8 +250,8 @@ func (e *endings) fill(lease *Lease, data []byte, o FillOptions, then func(error
 	e.list = append(e.list, ending{req: e.c.leaseSet(lease.Key, data, lease, &o), fill: true, then: then})
 }
 
-// send sends all endings over one connection and waits for their answers, as
-// long as the caller is there.
+// send sends all endings and waits for their answers, as long as the caller is
+// there.
 func (e *endings) send(ctx context.Context) {
 	if len(e.list) == 0 {
 		return
@@ -274,32 +262,23 @@ func (e *endings) send(ctx context.Context) {
 		}
 		return
 	}
-	on, err := e.c.shared.get(ctx)
-	calls := make([]*call, len(e.list))
-	errs := make([]error, len(e.list))
-	for i, end := range e.list {
-		if err != nil {
-			errs[i] = err
-			continue
-		}
-		calls[i], errs[i] = e.c.submit(ctx, on, end.req, nil)
+	items := make([]item, len(e.list))
+	for i := range e.list {
+		items[i].req = e.list[i].req
 	}
-	due := time.Now().Add(e.c.o.RequestTimeout)
+	e.c.doAll(ctx, false, items, e.c.o.RequestTimeout, nil)
 	for i, end := range e.list {
-		if calls[i] != nil {
-			var rep reply
-			rep, errs[i] = on.await(ctx, calls[i], time.Until(due))
-			if errs[i] == nil {
-				errs[i] = end.outcome(on, &rep)
-			}
+		err := items[i].err
+		if err == nil {
+			err = end.outcome(items[i].on, &items[i].rep)
 		}
 		if end.fill {
-			e.c.filled(errs[i])
-		} else if errs[i] != nil {
+			e.c.filled(err)
+		} else if err != nil {
 			e.c.stats.errors.Add(1)
 		}
 		if end.then != nil {
-			end.then(errs[i])
+			end.then(err)
 		}
 	}
 }

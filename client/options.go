@@ -1,28 +1,41 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 )
 
 // Options configure a Client. The zero value is a client of the server on this
 // machine; what zero means stands in brackets.
 type Options struct {
-	// Addr is the server's address, HOST:PORT [127.0.0.1:11211].
+	// Addr is the server's address, HOST:PORT [127.0.0.1:11211]. In a cluster any
+	// node's will do: the client learns of the others from it.
 	Addr string
+	// Addrs are more addresses of nodes of the same cluster, to begin with where
+	// Addr cannot be reached [none]. They must not be of servers that are each by
+	// themselves: those of another cluster than the first that answered are refused,
+	// with ErrOtherCluster.
+	Addrs []string
+	// MapEvery is how often a client that is in use looks whether the cluster has
+	// changed, apart from when it is told so or loses a connection [30 s; negative:
+	// never, and a client with one address then does not look for more nodes at all,
+	// but leaves it to the one there to ask the others].
+	MapEvery time.Duration
 
 	// Username and Password are shown to a server that was started with --auth-file,
 	// on every new connection, before anything else [none]. They cross the network
 	// as they are.
 	Username, Password string
 
-	// PoolSize is how many connections carry requests that are answered at once
-	// [4]. They are shared: hundreds of goroutines on each are fine.
+	// PoolSize is how many connections to a node carry requests that are answered
+	// at once [4]. They are shared: hundreds of goroutines on each are fine.
 	PoolSize int
-	// WaitConns is how many connections carry requests that the server parks
+	// WaitConns is how many connections to a node carry requests that it parks
 	// [16]. They are opened as they are needed.
 	WaitConns int
 
@@ -93,11 +106,8 @@ const (
 
 // filled returns the options with defaults, or an error that names what is wrong.
 func (o Options) filled() (Options, error) {
-	if o.Addr == "" {
-		o.Addr = "127.0.0.1:11211"
-	}
-	if _, _, err := net.SplitHostPort(o.Addr); err != nil {
-		return o, fmt.Errorf("%w: address %q is not HOST:PORT: %w", ErrInvalid, o.Addr, err)
+	if err := o.fillAddrs(); err != nil {
+		return o, err
 	}
 	if err := checkLogin(o.Username, o.Password); err != nil {
 		return o, err
@@ -105,6 +115,7 @@ func (o Options) filled() (Options, error) {
 	setDefault(&o.PoolSize, 4)
 	setDefault(&o.WaitConns, 16)
 	setDefault(&o.Attempts, 3)
+	setDefault(&o.MapEvery, 30*time.Second)
 	setDefault(&o.MaxValue, 64<<20)
 	setDefault(&o.DialTimeout, time.Second)
 	setDefault(&o.RequestTimeout, time.Second)
@@ -145,6 +156,24 @@ func (o Options) filled() (Options, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return o, nil
+}
+
+// fillAddrs puts all addresses into Addrs, each once.
+func (o *Options) fillAddrs() error {
+	list := o.Addrs
+	if o.Addr != "" || len(list) == 0 {
+		list = append([]string{cmp.Or(o.Addr, "127.0.0.1:11211")}, list...)
+	}
+	o.Addrs = nil
+	for _, addr := range list {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return fmt.Errorf("%w: address %q is not HOST:PORT: %w", ErrInvalid, addr, err)
+		}
+		if !slices.Contains(o.Addrs, addr) {
+			o.Addrs = append(o.Addrs, addr)
+		}
+	}
+	return nil
 }
 
 func setDefault[T int | time.Duration](v *T, def T) {

@@ -10,19 +10,21 @@ import (
 	"time"
 )
 
-// pool keeps a fixed number of places for connections to one server. A place is
+// pool keeps a fixed number of places for connections to one address. A place is
 // dialled when somebody wants it and it is empty; after a failure it rests for a
 // while that grows, and those who want it meanwhile are told the last error at
 // once, so that a server that is down costs its callers nothing.
 type pool struct {
 	o      *Options
 	stats  *counters
+	addr   string
+	greet  func(ctx context.Context, on *conn) error // asked about every new connection; on an error it is not used
 	places []place
 	next   atomic.Uint32
 	spread bool // prefer an idle connection to a shared one: for parked requests
 
-	ctx  context.Context // ends with the pool: dials end with it
-	stop context.CancelFunc
+	ctx  context.Context // ends with the pool, its cause says why: dials end with it
+	stop context.CancelCauseFunc
 	wg   sync.WaitGroup // dials under way, goroutines of connections
 
 	closing sync.Mutex // orders wg.Add before close's Wait
@@ -49,15 +51,17 @@ const (
 	restMax = 2 * time.Second
 )
 
-func newPool(o *Options, stats *counters, size int, spread bool) *pool {
-	ctx, stop := context.WithCancel(context.Background())
-	return &pool{o: o, stats: stats, places: make([]place, size), spread: spread, ctx: ctx, stop: stop}
+func newPool(parent context.Context, o *Options, stats *counters, addr string, size int, spread bool) *pool {
+	ctx, stop := context.WithCancelCause(parent)
+	return &pool{o: o, stats: stats, addr: addr, places: make([]place, size), spread: spread, ctx: ctx, stop: stop}
 }
 
-// get returns a live connection. On an error nothing was sent.
-func (p *pool) get(ctx context.Context) (*conn, error) {
+// get returns a live connection. On an error nothing was sent. Who is not patient
+// has somewhere else to go: he does not wait while a place is dialled that could
+// not be connected before.
+func (p *pool) get(ctx context.Context, patient bool) (*conn, error) {
 	if p.ctx.Err() != nil {
-		return nil, &TransportError{Addr: p.o.Addr, Err: ErrClosed}
+		return nil, &TransportError{Addr: p.addr, Err: context.Cause(p.ctx)}
 	}
 	pl := &p.places[p.next.Add(1)%uint32(len(p.places))]
 	if p.spread {
@@ -71,7 +75,7 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 			pl = &p.places[0]
 		}
 	}
-	c, err := pl.get(ctx, p)
+	c, err := pl.get(ctx, p, patient)
 	if err != nil && ctx.Err() == nil {
 		if other := p.any(); other != nil {
 			return other, nil
@@ -127,7 +131,7 @@ func (pl *place) live() *conn {
 func (pl *place) liveLocked() bool { return pl.mu.conn != nil && pl.mu.conn.alive() }
 
 // get returns the place's connection, making it if it may be made now.
-func (pl *place) get(ctx context.Context, p *pool) (*conn, error) {
+func (pl *place) get(ctx context.Context, p *pool, patient bool) (*conn, error) {
 	pl.mu.Lock()
 	if pl.liveLocked() {
 		defer pl.mu.Unlock()
@@ -143,15 +147,19 @@ func (pl *place) get(ctx context.Context, p *pool) (*conn, error) {
 	}
 	if time.Now().Before(pl.mu.until) {
 		defer pl.mu.Unlock()
-		return nil, &TransportError{Addr: p.o.Addr, Err: fmt.Errorf("no connection, last tried: %w", pl.mu.err)}
+		return nil, &TransportError{Addr: p.addr, Err: fmt.Errorf("no connection, last tried: %w", pl.mu.err)}
 	}
 	if pl.mu.dial == nil {
 		if !p.start() {
 			pl.mu.Unlock()
-			return nil, &TransportError{Addr: p.o.Addr, Err: ErrClosed}
+			return nil, &TransportError{Addr: p.addr, Err: context.Cause(p.ctx)}
 		}
 		pl.mu.dial = make(chan struct{})
 		go pl.dial(p)
+	}
+	if !patient && pl.mu.fails > 0 {
+		defer pl.mu.Unlock()
+		return nil, &TransportError{Addr: p.addr, Err: fmt.Errorf("connecting, last tried: %w", pl.mu.err)}
 	}
 	dial := pl.mu.dial
 	pl.mu.Unlock()
@@ -159,7 +167,7 @@ func (pl *place) get(ctx context.Context, p *pool) (*conn, error) {
 	select {
 	case <-dial:
 	case <-ctx.Done():
-		return nil, &TransportError{Addr: p.o.Addr, Err: ctx.Err()}
+		return nil, &TransportError{Addr: p.addr, Err: ctx.Err()}
 	}
 	pl.mu.Lock()
 	defer pl.mu.Unlock()
@@ -170,7 +178,7 @@ func (pl *place) get(ctx context.Context, p *pool) (*conn, error) {
 	if err == nil {
 		err = errGone
 	}
-	return nil, &TransportError{Addr: p.o.Addr, Err: err}
+	return nil, &TransportError{Addr: p.addr, Err: err}
 }
 
 var errGone = fmt.Errorf("connection closed as soon as it was made")
@@ -181,20 +189,15 @@ func (pl *place) dial(p *pool) {
 	defer p.wg.Done()
 	ctx, cancel := context.WithTimeout(p.ctx, p.o.DialTimeout)
 	defer cancel()
-	nc, err := p.o.Dial(ctx, p.o.Addr)
+	made, err := p.connect(ctx)
 	p.stats.dials.Add(1)
-	if err == nil {
-		if err = p.o.logIn(ctx, nc); err != nil {
-			_ = nc.Close() // why it was given up counts
-		}
-	}
 
 	pl.mu.Lock()
 	defer pl.mu.Unlock()
 	defer func() { close(pl.mu.dial); pl.mu.dial = nil }()
-	if err == nil && p.ctx.Err() != nil {
-		_ = nc.Close() // closed while dialling
-		err = ErrClosed
+	if err == nil && p.ctx.Err() != nil { // closed while dialling
+		err = context.Cause(p.ctx)
+		made.fail(err)
 	}
 	if err != nil {
 		if isContextEnd(err) { // that of the dial, not of anybody who waits for it
@@ -202,16 +205,60 @@ func (pl *place) dial(p *pool) {
 		}
 		p.stats.dialErrors.Add(1)
 		if pl.mu.fails == 0 {
-			p.o.Logger.Warn("leasecache: cannot connect", "addr", p.o.Addr, "err", err)
+			p.o.Logger.Warn("leasecache: cannot connect", "addr", p.addr, "err", err)
 		}
 		pl.restLocked(err)
 		return
 	}
 	pl.mu.until = time.Time{}
-	pl.mu.conn = newConn(nc, p.o.Addr, p.o.StallTimeout, p.o.MaxValue, &p.wg)
+	pl.mu.conn = made
 	if p.o.Logger.Enabled(ctx, slog.LevelInfo) && pl.mu.fails > 0 {
-		p.o.Logger.Info("leasecache: connected again", "addr", p.o.Addr)
+		p.o.Logger.Info("leasecache: connected again", "addr", p.addr)
 	}
+}
+
+// connect makes a connection that may be used.
+func (p *pool) connect(ctx context.Context) (*conn, error) {
+	nc, err := p.o.Dial(ctx, p.addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.o.logIn(ctx, nc); err != nil {
+		_ = nc.Close() // why it was given up counts
+		return nil, err
+	}
+	on := newConn(nc, p.addr, p.o.StallTimeout, p.o.MaxValue, &p.wg)
+	if p.greet != nil {
+		if err := p.greet(ctx, on); err != nil {
+			on.fail(err)
+			return nil, err
+		}
+	}
+	return on, nil
+}
+
+// load is how many calls of all connections are not finished yet.
+func (p *pool) load() (n int) {
+	for i := range p.places {
+		if c := p.places[i].live(); c != nil {
+			n += c.load()
+		}
+	}
+	return n
+}
+
+// resting reports whether nobody may connect now.
+func (p *pool) resting() bool {
+	for i := range p.places {
+		pl := &p.places[i]
+		pl.mu.Lock()
+		rests := time.Now().Before(pl.mu.until)
+		pl.mu.Unlock()
+		if !rests {
+			return false
+		}
+	}
+	return true
 }
 
 // restLocked keeps the place from being dialled for a while, longer each time.
@@ -233,16 +280,17 @@ func (p *pool) start() bool {
 	return true
 }
 
-// close ends all connections and waits for everything the pool has started.
-func (p *pool) close() {
+// close ends all connections for this reason and waits for everything the pool
+// has started.
+func (p *pool) close(why error) {
 	p.closing.Lock()
-	p.stop()
+	p.stop(why)
 	p.closing.Unlock()
 	for i := range p.places {
 		pl := &p.places[i]
 		pl.mu.Lock()
 		if pl.mu.conn != nil {
-			pl.mu.conn.fail(ErrClosed)
+			pl.mu.conn.fail(context.Cause(p.ctx))
 		}
 		pl.mu.Unlock()
 	}

@@ -14,10 +14,10 @@ import (
 type reply struct {
 	code    protocol.Code
 	value   []byte // VA
-	text    string // error lines
+	text    string // error lines; the address of MV
 	flags   uint32
-	version uint64
-	ttl     int64 // seconds, -1 for ever
+	version uint64 // of the value; of the map of MV
+	ttl     int64  // seconds, -1 for ever
 	token   uint64
 	length  time.Duration // e
 	won     bool          // W
@@ -34,6 +34,9 @@ func keep(r *protocol.Reply) reply {
 	}
 	if r.Code == protocol.CodeVA {
 		rep.value = append(make([]byte, 0, len(r.Value)), r.Value...)
+	}
+	if r.Code == protocol.CodeMV {
+		rep.text, rep.version = string(r.Addr), r.MapVer
 	}
 	if r.Code.Failed() {
 		rep.text = string(r.Text)

@@ -30,13 +30,15 @@ type Stats struct {
 	Errors        uint64 // requests of the above that the cache did not answer, or refused with an error: a value too large for it, say
 	Dials         uint64 // attempts to connect
 	DialErrors    uint64 // of Dials: failed
+	Moved         uint64 // requests that a node answered with the name of another
+	Maps          uint64 // maps of the cluster asked for and given
 }
 
 type counters struct {
 	hits, negativeHits, staleHits, misses, refreshes, waits, bypasses atomic.Uint64
 	loads, loadErrors, fills, givenBack, fences, fenceErrors          atomic.Uint64
 	invalidations, updates, committed, aborted, fencedOff, unknown    atomic.Uint64
-	unsettled, errors, dials, dialErrors                              atomic.Uint64
+	unsettled, errors, dials, dialErrors, moved, maps                 atomic.Uint64
 
 	refused [256]atomic.Uint64 // by Reason
 }
@@ -53,6 +55,7 @@ func (c *Client) Stats() Stats {
 		Updates: n.updates.Load(), Committed: n.committed.Load(), Aborted: n.aborted.Load(), FencedOff: n.fencedOff.Load(),
 		Unknown: n.unknown.Load(), Unsettled: n.unsettled.Load(), Errors: n.errors.Load(),
 		Dials: n.dials.Load(), DialErrors: n.dialErrors.Load(),
+		Moved: n.moved.Load(), Maps: n.maps.Load(),
 		Refused: make(map[Reason]uint64),
 	}
 	for r := range n.refused {

@@ -16,6 +16,9 @@ const (
 	Empty
 	// Unavailable says that the shard stopped being served while the reader waited.
 	Unavailable
+	// NotOwner says that the shard went to another owner while the reader waited, or
+	// that nobody may serve it at present.
+	NotOwner
 )
 
 // Answer is what a reader is told. For is in nanoseconds: how long the lease
@@ -211,7 +214,7 @@ func (t *Table) peek(now int64, hash uint64, key []byte) (Item, bool) {
 // gone reports whether an item that the store still has is none by the rules.
 // Whoever asks removes it then.
 func (t *Table) gone(now int64, it *Item) bool {
-	if it.Version < t.tags.flushed {
+	if it.Version < t.tags.flushed && it.Version >= t.since {
 		t.stats.Flushed++
 	}
 	return t.over(now, it)

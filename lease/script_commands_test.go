@@ -143,7 +143,7 @@ func (w *world) do(a *args) (string, error) {
 	case "restart":
 		return w.restart(), nil
 	case "close":
-		w.table.Close()
+		w.table.Close(Unavailable)
 		return "closed", nil
 	case "state":
 		return w.state(key), nil
@@ -189,7 +189,7 @@ func (w *world) restart() string {
 	if w.bound != 0 {
 		s.ClosedUntil = w.now + w.bound
 	}
-	w.table.Close()
+	w.table.Close(Unavailable)
 	w.start(epoch, s)
 	return w.shard()
 }

@@ -5,7 +5,7 @@ type Sight uint8
 
 const (
 	Seen   Sight = iota
-	Hidden       // the key is quarantined or in doubt, or the value is kept for who accepts stale
+	Hidden       // the key is quarantined or in doubt, or the value is kept for who accepts stale; also one from before the shard was opened
 	Gone         // a tag or a flush voided it, or its time as a stale copy is over
 )
 
@@ -16,6 +16,8 @@ func (t *Table) Sight(now int64, key []byte, it *Item) Sight {
 	t.tick(now)
 	switch {
 	case t.barred(t.settled(now, key), now):
+		return Hidden
+	case it.Version < t.since:
 		return Hidden
 	case t.over(now, it):
 		return Gone

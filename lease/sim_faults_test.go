@@ -10,7 +10,7 @@ func (s *sim) restart() {
 		if s.table.Quiet(s.now) {
 			s.keeper = simKeeper{}
 		}
-		s.table.Close()
+		s.table.Close(Unavailable)
 		if len(s.readers) > 0 {
 			s.fail("%d readers were not told that the owner stops", len(s.readers))
 		}

@@ -63,6 +63,7 @@ type Table struct {
 
 	doubtBelow  Token // shard doubt: an intent below it may still commit; 0 is none
 	closedUntil int64 // the shard is closed after bounded intents of a former owner
+	since       Token // whatever is older is of somebody else's time, or of one that ended
 	intents     int
 	doubts      int
 
@@ -133,16 +134,39 @@ func (t *Table) Raise(now int64, epoch uint32) {
 	t.reconsiderAll(now)
 }
 
-// Close answers every waiting reader Unavailable. The table must not be used
-// for anything but listing after it.
-func (t *Table) Close() {
+// Close tells every waiting reader that kind of answer: Unavailable or NotOwner.
+// The table must not be used for anything but listing after it, Raise or Forget.
+func (t *Table) Close(kind Kind) {
 	for _, e := range t.due {
 		for _, w := range e.waiters {
-			t.tell(w.reader, Answer{Kind: Unavailable})
+			t.tell(w.reader, Answer{Kind: kind})
 		}
 		t.stats.Parked -= len(e.waiters)
 		e.waiters = nil
 	}
+}
+
+// Forget lets go of everything about a closed table but what was counted, and the
+// epoch. The table must not be used for anything but listing after it, or Restart.
+func (t *Table) Forget() {
+	stats := t.stats
+	stats.FloorRises += t.tags.rises
+	*t = *New(t.tokens, t.store, t.limits, Start{})
+	t.stats = stats.counted()
+}
+
+// Restart makes of a table that was forgotten that of a shard at the start of a
+// higher epoch.
+//
+// What the Store still has of the shard is void from here on: it has versions of
+// former epochs. As that is the comparison which every read makes for a flush,
+// it costs no read anything. Raise leaves it where it is, so that what the same
+// owner stored in an earlier epoch stays.
+func (t *Table) Restart(epoch uint32, start Start) {
+	t.tokens.raise(epoch)
+	t.doubtBelow, t.closedUntil = start.DoubtBelow, start.ClosedUntil
+	t.since = FirstToken(epoch)
+	t.tags.flushed = t.since
 }
 
 // Quiet reports whether nothing of a writer is outstanding in this shard.

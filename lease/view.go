@@ -42,8 +42,15 @@ func (t *Table) Stats() Stats {
 	s := t.stats
 	s.Intents, s.Doubts, s.Tags = t.intents, t.doubts, len(t.tags.bumps)
 	s.DoubtedKeys = len(t.doubted)
-	s.FloorRises = t.tags.rises
+	s.FloorRises += t.tags.rises
 	s.ShardInDoubt = t.doubtBelow != 0
+	return s
+}
+
+// counted is what happened, without what there is now.
+func (s Stats) counted() Stats {
+	s.Parked, s.Leases, s.Intents, s.Doubts, s.Tags = 0, 0, 0, 0, 0
+	s.Bounded, s.DoubtedKeys, s.ShardInDoubt = 0, 0, false
 	return s
 }
 

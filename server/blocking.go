@@ -103,6 +103,16 @@ func (q *blocking) send(b []byte) error {
 	return nil
 }
 
+// await waits until something is the case of which settled is called, or nothing can
+// be written any more.
+func (q *blocking) await(is func() bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.err == nil && !is() {
+		q.drained.Wait()
+	}
+}
+
 // idle waits until nothing is being written, and returns what failed. Nothing is
 // left then if nothing was reserved.
 func (q *blocking) idle() error {

@@ -91,7 +91,7 @@ func TestWaitingRepliesAreBoundedWithinABatch(t *testing.T) {
 	f := newFed(t)
 	f.do([]byte("lg k\r\n"))
 	buf := bytes.Repeat([]byte("lg k w60000\r\n"), 10*maxOpen)
-	used, state := f.feed(buf, f.srv.clock.read())
+	used, state := f.feed(buf, f.srv.read())
 	open, _ := f.queue.load()
 	require.LessOrEqual(t, open, maxOpen)
 	require.Equal(t, feedFull, state)

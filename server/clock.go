@@ -1,6 +1,10 @@
 package server
 
-import "time"
+import (
+	"time"
+
+	"github.com/leasecache/leasecache/shard"
+)
 
 // clock turns the system's clock into what the rules take: nanoseconds on the
 // monotonic clock, above zero from the start.
@@ -13,15 +17,20 @@ func newClock() clock { return clock{origin: time.Now().Add(-time.Second)} }
 
 func (c clock) now() int64 { return int64(time.Since(c.origin)) }
 
+func (c clock) of(t time.Time) int64 { return int64(t.Sub(c.origin)) }
+
 // reading is one look at the clock; it serves all commands of a batch.
 type reading struct {
 	now  int64 // monotonic nanoseconds
 	unix int64 // wall clock, seconds: only for a client's absolute expiry times
+
+	session shard.Session // live then; 0 is none, or not asked for: see Server.read
 }
 
+// read is for who only looks; Server.read is for commands.
 func (c clock) read() reading {
 	t := time.Now()
-	return reading{now: int64(t.Sub(c.origin)), unix: t.Unix()}
+	return reading{now: c.of(t), unix: t.Unix()}
 }
 
 // sinceEpoch is what makes of a time of this clock, by the wall clock of now,

@@ -14,7 +14,7 @@ func TestShutdown(t *testing.T) {
 	for _, how := range []string{"shutdown", "shutdown graceful", "shutdown g noreply"} {
 		f.over = false
 		request := []byte(how + "\r\nset late 0 0 1\r\nx\r\n")
-		used, state := f.feed(request, s.clock.read())
+		used, state := f.feed(request, s.read())
 		if how == "shutdown g noreply" { // one word too many, and nobody hears of it
 			require.Equal(t, feedMore, state)
 			require.Equal(t, "STORED\r\n", string(f.taken()))

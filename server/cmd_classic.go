@@ -19,41 +19,50 @@ func (s *session) get() bool {
 	req := s.parser.Request()
 	s.resume = false
 	for ; s.next < len(req.Keys); s.next++ {
-		if len(s.out) >= fullBatch {
+		if len(s.out) >= s.enough {
 			s.resume = true
 			return false
 		}
 		if left := len(req.Keys) - s.next; s.next%owner.PrefetchKeys == 0 && left > 1 {
 			s.owner.Prefetch(req.Keys[s.next : s.next+min(left, owner.PrefetchKeys)])
 		}
-		key := req.Keys[s.next]
-		s.look(key)
-		var found bool
-		var err error
-		switch req.Verb {
-		case protocol.VerbLeaseGet:
-			found, err = s.leaseGetMcrouter(key)
-		case protocol.VerbGat, protocol.VerbGats:
-			found, err = s.getAndTouch(req, key)
-		default:
-			found, err = s.getOne(key, req.Verb == protocol.VerbGets)
-		}
-		if err != nil {
-			s.fail(req, err)
+		if err := s.getKey(req, req.Keys[s.next]); err != nil {
+			if len(req.Keys) == 1 || !s.gather(req, err) {
+				s.fail(req, err)
+			}
 			return true
 		}
-		if req.Verb != protocol.VerbLeaseGet {
-			s.srv.prefixes.get(key, found)
-		}
-		if found {
-			s.count(req.Verb, outcomeHit)
-		} else {
-			s.count(req.Verb, outcomeMiss)
-		}
-		s.tellRead(key)
 	}
 	s.out = append(s.out, protocol.LineEnd...)
 	return true
+}
+
+// getKey answers one key of a get.
+func (s *session) getKey(req *protocol.Request, key []byte) error {
+	s.look(key)
+	var found bool
+	var err error
+	switch req.Verb {
+	case protocol.VerbLeaseGet:
+		found, err = s.leaseGetMcrouter(key)
+	case protocol.VerbGat, protocol.VerbGats:
+		found, err = s.getAndTouch(req, key)
+	default:
+		found, err = s.getOne(key, req.Verb == protocol.VerbGets)
+	}
+	if err != nil {
+		return err
+	}
+	if req.Verb != protocol.VerbLeaseGet {
+		s.srv.prefixes.get(key, found)
+	}
+	if found {
+		s.count(req.Verb, outcomeHit)
+	} else {
+		s.count(req.Verb, outcomeMiss)
+	}
+	s.tellRead(key)
+	return nil
 }
 
 func (s *session) getOne(key []byte, cas bool) (found bool, err error) {
@@ -146,11 +155,15 @@ func (s *session) admin(req *protocol.Request) {
 		if req.Exptime > 0 {
 			at = s.at.expiry(req.Exptime)
 		}
-		if err := s.owner.Flush(s.at.now, at); err != nil {
-			s.fail(req, err)
-			return
-		}
-		s.srv.flushedAt.Store(at)
+		srv := s.srv
+		s.everywhere(req, func(now int64, done func(shard.ID)) (lease.Token, error) {
+			err := srv.owner.Flush(now, max(at, now), done)
+			if err == nil || errors.Is(err, owner.ErrPartial) {
+				srv.flushedAt.Store(at)
+			}
+			return 0, err
+		})
+		return
 	}
 	// verbosity has no effect: the log level is the operator's.
 	s.answer(req, protocol.LineOK, outcomeOK)

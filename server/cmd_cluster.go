@@ -5,11 +5,12 @@ import (
 	"fmt"
 
 	"github.com/leasecache/leasecache/protocol"
+	"github.com/leasecache/leasecache/shard"
 )
 
 // shardMap answers lm: the map, or that the client's is the current one.
 func (s *session) shardMap(req *protocol.Request) {
-	m := s.srv.cfg.Keeper.Map(s.srv.Addr().String())
+	m := s.srv.newestMap()
 	if req.HasMapVersion && req.MapVersion == m.Version {
 		s.count(req.Verb, outcomeOK)
 		s.out = protocol.AppendMapCurrent(s.out, &req.Echo, m.Version)
@@ -22,6 +23,14 @@ func (s *session) shardMap(req *protocol.Request) {
 	}
 	s.count(req.Verb, outcomeOK)
 	s.out = protocol.AppendMap(s.out, &req.Echo, m.Version, text)
+}
+
+// newestMap is the map that requests go by.
+func (srv *Server) newestMap() shard.Map {
+	if m := srv.routes.Map(); m != nil {
+		return *m
+	}
+	return srv.cfg.Keeper.Map(srv.Addr().String())
 }
 
 // nearSession refuses ln: the protocol reserves it, and this server keeps no

@@ -81,6 +81,9 @@ func (p *parked) Answer(a *lease.Answer) {
 		// full of them; it asks again, and is then answered as it reads.
 		a = &lease.Answer{Kind: lease.Busy, For: int64(time.Millisecond)}
 	}
+	if far, ok := p.slot.queue.outlet.(*pending); ok && a.Kind == lease.NotOwner {
+		far.moved = true // its node asks the next owner
+	}
 	srv.stats.commands[protocol.VerbLG][readOutcome(a)].Add(1)
 	p.tell(a)
 	p.slot.fill(appendAnswer(nil, &p.echo, a, srv.clock.read()))
@@ -107,7 +110,7 @@ func readOutcome(a *lease.Answer) outcome {
 			return outcomeQuarantined
 		}
 		return outcomeDoubt
-	case lease.Unavailable:
+	case lease.Unavailable, lease.NotOwner:
 		return outcomeUnavailable
 	}
 	return outcomeMiss
@@ -132,12 +135,18 @@ func appendAnswer(dst []byte, e *protocol.Echo, a *lease.Answer, at reading) []b
 		r.Kind = protocol.LeaseNothing
 	case lease.Unavailable:
 		return protocol.AppendUnavailable(dst, stopping)
+	case lease.NotOwner:
+		return protocol.AppendUnavailable(dst, moved)
 	}
 	return protocol.AppendLeaseGet(dst, e, &r)
 }
 
 // stopping is the reason given to readers whom the end of the node met waiting.
 const stopping = "the node is stopping; nothing was done"
+
+// moved is the reason given to readers whom the end of the shard's time here, or of
+// the session, met waiting.
+const moved = "this node does not own the shard any more; nothing was done"
 
 var errStopping = errors.New("the node is stopping")
 

@@ -46,6 +46,9 @@ func (s *session) intentBegin(req *protocol.Request) {
 	hash := shard.Hash(req.Key)
 	token, left, err := s.owner.Begin(s.at.now, hash, req.Key, in)
 	if !errors.Is(err, owner.ErrNotNoted) {
+		if s.elsewhere(req, err) {
+			return
+		}
 		s.out = s.srv.appendIntent(s.out, &req.Echo, token, left, err)
 		return
 	}
@@ -65,7 +68,7 @@ func (srv *Server) beginNoted(ctx context.Context, hash uint64, key []byte, in o
 		if err := srv.owner.Note(ctx, hash, in); err != nil {
 			return 0, 0, err
 		}
-		token, left, err := srv.owner.Begin(srv.clock.now(), hash, key, in)
+		token, left, err := srv.owner.Begin(srv.read().now, hash, key, in)
 		if !errors.Is(err, owner.ErrNotNoted) {
 			return token, left, err
 		}
@@ -134,19 +137,16 @@ func (s *session) ended(req *protocol.Request, out lease.Outcome, err error) {
 }
 
 func (s *session) tagBump(req *protocol.Request) {
-	token, err := s.srv.bumpTag(s.at.now, req.Key)
-	if err != nil {
-		s.fail(req, err)
-		return
-	}
-	s.count(req.Verb, outcomeOK)
-	s.out = protocol.AppendInvalidated(s.out, &req.Echo, uint64(token))
+	srv, tag := s.srv, append([]byte(nil), req.Key...)
+	s.everywhere(req, func(now int64, done func(shard.ID)) (lease.Token, error) {
+		return srv.bumpTag(now, tag, done)
+	})
 }
 
 // bumpTag is lt. A rising floor is logged, but not every time: it says that
 // there is too little memory for the tags that are in use.
-func (srv *Server) bumpTag(now int64, tag []byte) (lease.Token, error) {
-	token, risen, err := srv.owner.BumpTag(now, tag)
+func (srv *Server) bumpTag(now int64, tag []byte, done func(shard.ID)) (lease.Token, error) {
+	token, risen, err := srv.owner.BumpTag(now, tag, done)
 	if last := srv.floorWarned.Load(); risen > 0 && (last == 0 || now-last > int64(time.Minute)) && srv.floorWarned.CompareAndSwap(last, now) {
 		srv.log.Warn("older tag bumps were forgotten for want of memory, which voids all tagged values from before them; give more memory or use fewer tags",
 			"tag", string(tag), "shards", risen)
@@ -159,7 +159,10 @@ func (srv *Server) bumpTag(now int64, tag []byte) (lease.Token, error) {
 func (s *session) fence(req *protocol.Request) {
 	hash, token := shard.Hash(req.Key), lease.Token(req.Token)
 	if !s.owner.NeedsLift(hash, token) {
-		s.out = s.srv.appendFenced(s.out, &req.Echo, s.owner.Fence(s.srv.ctx, hash, token))
+		err := s.owner.Fence(s.srv.ctx, hash, token)
+		if !s.elsewhere(req, err) {
+			s.out = s.srv.appendFenced(s.out, &req.Echo, err)
+		}
 		return
 	}
 	echo := req.Echo.Clone()

@@ -98,12 +98,18 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 	for {
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
-		at := c.srv.clock.read()
+		at := c.srv.read()
 		c.activity.Store(at.now)
 		n, state := c.session.feed(buf[used:], at)
 		c.activity.Store(-at.now)
 		used += n
-		if err := c.queue.flush(c.session.taken()); err != nil {
+		out := c.session.taken()
+		if c.srv.live() != at.session {
+			c.sessionOver()
+			c.kill()
+			return used, feedClose
+		}
+		if err := c.queue.flush(out); err != nil {
 			c.log(err)
 			return used, feedClose
 		}
@@ -113,6 +119,8 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 		switch state {
 		case feedMore, feedClose, feedWatch:
 			return used, state
+		case feedAway:
+			c.queue.await(func() bool { return !c.session.away.full() })
 		case feedTurn:
 			c.srv.stats.yields.Add(1)
 			runtime.Gosched()
@@ -174,7 +182,7 @@ func (c *conn) idle() bool {
 const lastWords = 5 * time.Second
 
 func (c *conn) end(rest []byte) {
-	c.session.hungUp(rest, c.srv.clock.read())
+	c.session.hungUp(rest, c.srv.read())
 	c.queue.finish(lastWords)
 	c.tellClosed()
 	c.srv.budget.add(-c.counted)

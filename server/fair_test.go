@@ -20,13 +20,13 @@ func TestTurnsAreBounded(t *testing.T) {
 		requests int
 		state    feedState
 	}{{10, feedTurn}, {10, feedTurn}, {5, feedMore}} {
-		used, state := f.feed(buf, f.srv.clock.read())
+		used, state := f.feed(buf, f.srv.read())
 		require.Equal(t, want.state, state)
 		require.Equal(t, 4*want.requests, used)
 		require.Equal(t, strings.Repeat("MN\r\n", want.requests), string(f.taken()))
 		buf = buf[used:]
 	}
-	used, state := f.feed([]byte(strings.Repeat("mn\r\n", 10)), f.srv.clock.read())
+	used, state := f.feed([]byte(strings.Repeat("mn\r\n", 10)), f.srv.read())
 	require.Equal(t, 40, used)
 	require.Equal(t, feedMore, state, "nothing is left to give way with")
 }

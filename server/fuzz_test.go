@@ -135,7 +135,7 @@ func play(t *testing.T, keeper *single.Keeper, data []byte, n int) []byte {
 		defer cancel()
 		require.NoError(t, s.Stop(ctx))
 	}()
-	at := s.clock.read()
+	at := s.read()
 	h := &heard{replies: replies{maxHeld: maxHeld, budget: s.budget}}
 	h.outlet = h
 	c := newSession(s, &h.replies)

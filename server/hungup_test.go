@@ -26,7 +26,7 @@ func TestFillsThatWereNotReachedEndTheirLeases(t *testing.T) {
 	} {
 		f := newFed(t)
 		token := tokenOf(t, string(f.do([]byte("lg k\r\n"))))
-		f.hungUp([]byte(strings.ReplaceAll(rest, "%s", token)), f.srv.clock.read())
+		f.hungUp([]byte(strings.ReplaceAll(rest, "%s", token)), f.srv.read())
 		reply := string(fed{newSession(f.srv, f.queue), t}.do([]byte("lg k\r\n")))
 		require.Equal(t, ends, strings.HasPrefix(reply, "LE L"), "%q: %s", rest, reply)
 	}

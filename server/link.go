@@ -146,6 +146,13 @@ func (c *link) kicked() {
 	c.srv.log.Debug("connection closed: it was idle", "peer", c.addr)
 }
 
+// sessionOver notes that a connection is closed because the node's session ended
+// under its commands.
+func (c *link) sessionOver() {
+	c.reason = closedByError
+	c.limited(logSessionOver, slog.LevelInfo, "connection closed: the node's session ended before the replies left; what was done is unknown to the client")
+}
+
 // crowded logs why a connection is closed that asks for more than there is.
 func (c *link) crowded(args ...any) {
 	c.reason = closedByError

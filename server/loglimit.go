@@ -18,6 +18,7 @@ const (
 	logWaiting
 	logCrowded
 	logStalled
+	logSessionOver
 	logKinds
 )
 

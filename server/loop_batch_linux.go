@@ -6,6 +6,7 @@ import (
 	"github.com/leasecache/leasecache/internal/uring"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/server/owner"
+	"github.com/leasecache/leasecache/shard"
 )
 
 // A loop does what has arrived on several connections in three goes: it reads from
@@ -37,10 +38,12 @@ type arrival struct {
 	data, buf []byte
 }
 
-// departure is whose replies lie in the loop's buffer, from the one before on.
+// departure is whose replies lie in the loop's buffer, from the one before on, and the
+// session in which they were made.
 type departure struct {
-	c   *loopConn
-	end int
+	c       *loopConn
+	end     int
+	session shard.Session
 }
 
 // serve does what is to be done for events.
@@ -146,7 +149,7 @@ func (l *loop) prefetch() {
 // postpone leaves replies in the loop's buffer, where they were composed, until those
 // of others are written as well. It is false where they have to be written at once:
 // the connection is to do something else after it.
-func (c *loopConn) postpone(out []byte, state feedState) bool {
+func (c *loopConn) postpone(out []byte, state feedState, in shard.Session) bool {
 	l := c.loop
 	have := len(l.out)
 	if !l.postpones || state != feedMore || len(out) == 0 || len(out) > cap(l.out)-have || &out[0] != &l.out[:have+1][have] {
@@ -156,12 +159,23 @@ func (c *loopConn) postpone(out []byte, state feedState) bool {
 		return false
 	}
 	l.out = l.out[:have+len(out)]
-	l.leaving = append(l.leaving, departure{c, len(l.out)})
+	l.leaving = append(l.leaving, departure{c, len(l.out), in})
 	return true
 }
 
 // deliver writes what was postponed.
 func (l *loop) deliver() {
+	if len(l.leaving) == 0 {
+		l.out = l.out[:0]
+		return
+	}
+	live := l.srv.live()
+	for _, d := range l.leaving {
+		if d.session != live && !d.c.closed {
+			d.c.sessionOver()
+			d.c.close()
+		}
+	}
 	var ring *uring.Ring
 	if l.ring != nil && len(l.leaving) > 1 {
 		from := 0

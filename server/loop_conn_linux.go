@@ -23,6 +23,7 @@ type loopConn struct {
 	unsent []byte       // replies that the socket did not take
 	sent   int          // of unsent
 	kept   atomic.Int64 // len(unsent), for who asks
+	paused bool         // and not before others have answered
 	begun  bool
 	waits  bool   // replies may wait for others
 	armed  uint32 // what epoll watches for
@@ -75,6 +76,7 @@ func (c *loopConn) wasPosted() {
 		c.flush(nil)
 		if c.more {
 			c.watch() // what has arrived is answered first: see feed
+			c.unpause()
 		} else {
 			c.end()
 		}
@@ -84,6 +86,14 @@ func (c *loopConn) wasPosted() {
 		if len(c.unsent) > 0 {
 			c.watch()
 		}
+		c.unpause()
+	}
+}
+
+// unpause goes on when other nodes have answered enough.
+func (c *loopConn) unpause() {
+	if c.paused && !c.closed && !c.session.away.full() {
+		c.resume()
 	}
 }
 
@@ -164,13 +174,13 @@ func (c *loopConn) resume() {
 // the replies, and where others wait for their turn.
 func (c *loopConn) feed(data, buf []byte) {
 	used := 0
-	c.more = false
+	c.more, c.paused = false, false
 	l := c.loop
 	for round := 1; ; round++ {
 		c.session.out = l.out[len(l.out):]
 		// Read anew after each wait for the peer: an intent begun by the time
 		// before it could have run out when its writer hears of it.
-		at := c.srv.clock.read()
+		at := c.srv.read()
 		c.last = at.now
 		c.activity.Store(at.now)
 		n, state := c.session.feed(data[used:], at)
@@ -179,8 +189,13 @@ func (c *loopConn) feed(data, buf []byte) {
 		c.rest = data[used:]
 		out := c.session.taken()
 		c.session.out = nil
-		if c.postpone(out, state) {
+		if c.postpone(out, state, at.session) {
 			break
+		}
+		if c.srv.live() != at.session {
+			c.sessionOver()
+			c.close()
+			return
 		}
 		c.flush(out)
 		if len(l.leaving) == 0 && cap(out) > cap(l.out) && reused(out) {
@@ -200,6 +215,10 @@ func (c *loopConn) feed(data, buf []byte) {
 			return
 		}
 		if state == feedMore {
+			break
+		}
+		if state == feedAway {
+			c.more, c.paused = true, true
 			break
 		}
 		if len(c.unsent) > 0 || state == feedTurn || round == turn {
@@ -250,7 +269,7 @@ func (c *loopConn) watch() {
 	switch {
 	case len(c.unsent) > 0:
 		want = unix.EPOLLOUT // and what it asks next is not read
-	case !c.ending:
+	case !c.ending && !c.paused:
 		want = unix.EPOLLIN
 	}
 	changed := want != c.armed
@@ -402,7 +421,7 @@ func (c *loopConn) end() {
 		return
 	}
 	c.ending = true
-	c.session.hungUp(c.rest, c.srv.clock.read())
+	c.session.hungUp(c.rest, c.srv.read())
 	c.in, c.rest, c.more = nil, nil, false
 	c.recount(0)
 	patience := int64(lastWords)
@@ -465,7 +484,7 @@ func (c *loopConn) close() {
 	}
 	if !c.ending {
 		c.ending = true
-		c.session.hungUp(c.rest, c.srv.clock.read())
+		c.session.hungUp(c.rest, c.srv.read())
 		c.queue.abandon()
 	}
 	c.closed = true

@@ -84,12 +84,19 @@ func (q *replies) append(batch []byte) {
 }
 
 // fill completes a slot. It never blocks.
-func (s *slot) fill(reply []byte) {
+func (s *slot) fill(reply []byte) { s.take(reply, true) }
+
+// take is fill; reply is copied if it is to be kept and not the caller's to give
+// away. It is false if nobody waits for it any more.
+func (s *slot) take(reply []byte, own bool) bool {
 	q := s.queue
 	q.mu.Lock()
 	if s.done { // its reader hung up
 		q.mu.Unlock()
-		return
+		return false
+	}
+	if !own && s != q.first {
+		reply = append([]byte(nil), reply...)
 	}
 	s.reply, s.done = reply, true
 	q.held += len(reply)
@@ -114,6 +121,7 @@ func (s *slot) fill(reply []byte) {
 	if start {
 		q.outlet.write()
 	}
+	return true
 }
 
 // failed returns why replies could not be written, or nil.

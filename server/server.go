@@ -23,7 +23,7 @@ import (
 	"github.com/leasecache/leasecache/internal/storage/memory"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/server/owner"
-	"github.com/leasecache/leasecache/shard/single"
+	"github.com/leasecache/leasecache/server/route"
 )
 
 // Config says what a Server is. Zero fields take the defaults in brackets.
@@ -48,7 +48,8 @@ type Config struct {
 
 	Version string    // of this program
 	Trace   io.Writer // shown what connections and commands do, line by line; nil for nobody
-	Keeper  *single.Keeper
+	Keeper  Keeper
+	Peers   Peers        // the way to other nodes; nil for a node that is alone
 	Logger  *slog.Logger // [slog.Default()]
 
 	kept int64 // what connections may keep; tests take less [an eighth of Memory]
@@ -92,6 +93,10 @@ type Server struct {
 
 	cache     *memory.Cache
 	owner     *owner.Owner
+	routes    *route.Table
+	home      *conversation // of this node with itself
+	term      atomic.Pointer[term]
+	ending    sync.Mutex     // sessions begin, get longer and end one after the other
 	listeners []net.Listener // the port, if there is one, then the Unix socket
 	// The event loops; nil where each connection has a goroutine.
 	transport *transport
@@ -127,6 +132,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	conns   map[connection]struct{}
+	asking  map[*conversation]struct{} // other nodes
 	stopped bool
 }
 
@@ -165,6 +171,8 @@ func New(cfg Config) (*Server, error) {
 		cache:     cache,
 		listeners: listeners,
 		conns:     make(map[connection]struct{}),
+		asking:    make(map[*conversation]struct{}),
+		routes:    route.NewTable(cfg.Keeper.Shards()),
 		budget:    newBudget(&cfg),
 		users:     users,
 		shutdown:  make(chan struct{}),
@@ -178,12 +186,20 @@ func New(cfg Config) (*Server, error) {
 	s.started = s.clock.now()
 	s.numbers.Store(int64(len(listeners) - 1)) // those before belong to the listeners
 	s.memory.Store(cfg.Memory)
+	s.term.Store(&term{})
 	s.owner = owner.New(owner.Options{
-		Keeper: cfg.Keeper,
-		Cache:  cache,
-		Limits: limits,
-		Clock:  s.clock.now,
+		Keeper:  cfg.Keeper,
+		Cache:   cache,
+		Limits:  limits,
+		Clock:   s.clock.now,
+		Reading: func() int64 { return s.read().now },
 	})
+	s.home = s.newConversation()
+	if k, ok := cfg.Keeper.(alone); ok {
+		if err := s.serveAlone(k); err != nil {
+			return nil, errors.Join(err, s.Stop(context.Background()))
+		}
+	}
 	if cfg.Loops > 0 {
 		if s.transport, err = newTransport(s, cfg.Loops); err != nil {
 			return nil, errors.Join(err, s.Stop(context.Background()))
@@ -364,6 +380,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.mu.Unlock()
 		<-done
 	}
+	s.refuseNodes()
 	s.working.Wait() // only connections begin such work
 	select {
 	case <-s.traced:

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/server/owner"
@@ -36,6 +38,12 @@ type session struct {
 	over   bool // the peer asked for the end of the server
 	before int  // requests of this batch before the one that is executed
 
+	batch  []byte // what was given to feed
+	raw    span   // where in it the request lies that is executed
+	away   *away  // what other nodes are asked for; nil until it is something
+	asker  *asker // set if another node asks: nothing is asked of others then
+	enough int    // bytes of replies from which on a list of keys is answered in parts
+
 	same same
 
 	watcher *watcher // set when the connection has become one
@@ -50,6 +58,7 @@ const (
 	feedTurn                   // the same, but others have their turn first
 	feedClose                  // write what there is, then close
 	feedWatch                  // write what there is, then only what the watcher is told
+	feedAway                   // write what there is; the rest has to wait until other nodes have answered more
 )
 
 const (
@@ -68,7 +77,7 @@ const (
 )
 
 func newSession(srv *Server, queue *replies) *session {
-	s := &session{srv: srv, owner: srv.owner, queue: queue}
+	s := &session{srv: srv, owner: srv.owner, queue: queue, enough: fullBatch}
 	s.parser.Limits = srv.limits
 	s.reader.session = s
 	if srv.users != nil {
@@ -88,6 +97,7 @@ func (s *session) want() int {
 // rest lets go of the last request: a connection may stay as it is for hours.
 func (s *session) rest() {
 	s.parser.Forget()
+	s.batch = nil
 	s.reader.key, s.reader.viewer.key = nil, nil
 	if cap(s.out) > keepBuffer {
 		s.out = nil
@@ -116,11 +126,12 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 }
 
 func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
-	s.at, s.placed = at, 0
+	s.at, s.placed, s.batch = at, 0, buf
 	s.seen.kinds = s.srv.watchers.wanted()
 	if s.resume {
 		// From the request that was not done, in the same buffer or another.
 		n, _ := s.parser.Next(buf)
+		s.raw = span{s.parser.Skipped(), n}
 		if !s.again() {
 			return 0, feedFull
 		}
@@ -136,10 +147,14 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 		if s.before >= s.srv.cfg.Turn && used < len(buf) {
 			return used, feedTurn
 		}
+		if s.away != nil && s.away.full() && used < len(buf) {
+			return used, feedAway
+		}
 		if used >= ahead {
 			ahead = used + s.prefetch(buf[used:])
 		}
 		n, status := s.parser.Next(buf[used:])
+		s.raw = span{used + s.parser.Skipped(), used + n}
 		req := s.parser.Request()
 		switch status {
 		case protocol.NeedMore:
@@ -270,8 +285,12 @@ func (s *session) giveBack(req *protocol.Request, at reading) {
 	if refused || req.Verb != protocol.VerbLS && req.Verb != protocol.VerbLeaseSet {
 		return
 	}
-	// An error is the owner's that stops: its leases end anyway.
-	_, _ = s.owner.GiveBack(at.now, shard.Hash(req.Key), req.Key, lease.Token(req.Token))
+	hash := shard.Hash(req.Key)
+	_, err := s.owner.GiveBack(at.now, hash, req.Key, lease.Token(req.Token))
+	if place, ok := s.srv.routes.RouteHash(hash); ok && errors.Is(err, owner.ErrNotOwner) {
+		s.srv.giveBackTo(place, int(s.number), req.Key, req.Token)
+	}
+	// Another error is the owner's that stops: its leases end anyway.
 }
 
 // reserve gives a reply that has to wait its place, behind those of the batch.
@@ -370,6 +389,7 @@ func (s *session) execute(req *protocol.Request) bool {
 // nevertheless: a fill that was sent broken ends its lease, and a value that is
 // too large takes the old one with it.
 func (s *session) bad(req *protocol.Request) {
+	answered := false
 	if req.Err.Cause != protocol.CauseLine {
 		if req.Verb.Stores() {
 			s.srv.prefixes.set(req.Key)
@@ -384,12 +404,15 @@ func (s *session) bad(req *protocol.Request) {
 				_, err = s.owner.Delete(s.at.now, hash, req.Key)
 			}
 		}
-		if err != nil {
+		answered = s.badElsewhere(req, err)
+		if err != nil && !answered {
 			s.fail(req, err)
 			return
 		}
 	}
-	s.out = protocol.AppendError(s.out, req.Err)
+	if !answered {
+		s.out = protocol.AppendError(s.out, req.Err)
+	}
 	switch req.Err.Cause {
 	case protocol.CauseChunk:
 		s.count(req.Verb, outcomeBroken)
@@ -404,7 +427,12 @@ func (s *session) bad(req *protocol.Request) {
 // with the word that the protocol asks for, and say that nothing was done. As in
 // memcached noreply hides errors, too: who sent it reads no reply, and would take
 // the line for the answer to its next command.
+//
+// What another node owns, that one is asked for.
 func (s *session) fail(req *protocol.Request, err error) {
+	if s.elsewhere(req, err) {
+		return
+	}
 	s.count(req.Verb, outcomeUnavailable)
 	if !req.NoReply {
 		s.out = appendFailure(s.out, err)

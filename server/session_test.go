@@ -25,7 +25,7 @@ func newFed(t testing.TB) fed {
 
 // do feeds whole requests and returns the replies, which hold until the next.
 func (f fed) do(b []byte) []byte {
-	used, state := f.feed(b, f.srv.clock.read())
+	used, state := f.feed(b, f.srv.read())
 	if used != len(b) || state != feedMore {
 		f.t.Fatalf("%q: used %d of %d, state %d", b, used, len(b), state)
 	}
@@ -35,7 +35,7 @@ func (f fed) do(b []byte) []byte {
 // all is do for a request that is too much to be done at once.
 func (f fed) all(b []byte) (replies []byte) {
 	for {
-		used, state := f.feed(b, f.srv.clock.read())
+		used, state := f.feed(b, f.srv.read())
 		replies, b = append(replies, f.taken()...), b[used:]
 		if state != feedFull {
 			require.Equal(f.t, feedMore, state)

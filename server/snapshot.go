@@ -108,24 +108,24 @@ func (s *Server) Intents() error { return s.cfg.Keeper.Intents() }
 func (s *Server) Shards() []owner.ShardView { return s.owner.Shards(s.clock.now()) }
 
 // Keys shows every key with lease state, until f returns false.
-func (s *Server) Keys(f func(shard.ID, lease.KeyState) bool) { s.owner.Keys(s.clock.now(), f) }
+func (s *Server) Keys(f func(shard.ID, lease.KeyState) bool) { s.owner.Keys(s.read().now, f) }
 
 // Inspect shows all that is known of a key; now is the time its deadlines and
 // expiries are to be held against.
 func (s *Server) Inspect(key []byte) (v owner.KeyView, now int64, err error) {
-	now = s.clock.now()
+	now = s.read().now
 	v, err = s.owner.Inspect(now, shard.Hash(key), key)
 	return v, now, err
 }
 
 // Invalidate is ld.
 func (s *Server) Invalidate(key []byte) (lease.Token, error) {
-	return s.owner.Invalidate(s.clock.now(), shard.Hash(key), key, 0)
+	return s.owner.Invalidate(s.read().now, shard.Hash(key), key, 0)
 }
 
 // InvalidateTag is lt.
 func (s *Server) InvalidateTag(tag []byte) (lease.Token, error) {
-	return s.bumpTag(s.clock.now(), tag)
+	return s.bumpTag(s.read().now, tag, nil)
 }
 
 // Context ends when the server stops.

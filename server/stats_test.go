@@ -204,7 +204,7 @@ func TestStatsSizesGivesWay(t *testing.T) {
 	for i := range items {
 		f.do(fmt.Appendf(nil, "set k%d 0 0 1\r\nx\r\n", i))
 	}
-	request, at := []byte("stats sizes\r\n"), f.srv.clock.read()
+	request, at := []byte("stats sizes\r\n"), f.srv.read()
 	other := fed{newSession(f.srv, f.queue), t}
 	for range 2 {
 		used, state := f.feed(request, at)
@@ -243,7 +243,7 @@ func TestCachedumpTakesTurns(t *testing.T) {
 		f.do(fmt.Appendf(nil, "ms %s 1 b\r\nx\r\n", base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "k %d", i))))
 	}
 	request := []byte("stats cachedump 1 0\r\nmn\r\n")
-	used, state := f.feed(request, f.srv.clock.read())
+	used, state := f.feed(request, f.srv.read())
 	require.Zero(t, used)
 	require.Equal(t, feedFull, state)
 	require.Empty(t, f.taken())

@@ -29,7 +29,7 @@ func (srv *Server) tellGet(conn int64, key []byte, found owner.Found, size int) 
 // maybe, and by anybody.
 func (p *parked) tell(a *lease.Answer) {
 	srv := p.session.srv
-	if srv.watchers.wanted()&watchFetchers == 0 || a.Kind == lease.Unavailable {
+	if srv.watchers.wanted()&watchFetchers == 0 || a.Kind == lease.Unavailable || a.Kind == lease.NotOwner {
 		return
 	}
 	if a.Kind == lease.Hit {

@@ -17,5 +17,9 @@ type Node struct {
 // NodeState says whether a node can be talked to.
 type NodeState string
 
-// Alive is the state of a node that holds a live session.
-const Alive NodeState = "alive"
+const (
+	// Alive is the state of a node that holds a live session, Down of one that
+	// does not.
+	Alive NodeState = "alive"
+	Down  NodeState = "down"
+)

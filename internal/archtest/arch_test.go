@@ -12,7 +12,7 @@ const module = "github.com/leasecache/leasecache"
 
 // pure are the packages whose rules must be the same in a test, in a model and in a
 // server: time and randomness are handed in, nothing is read or written.
-var pure = []string{module + "/protocol", module + "/lease", module + "/shard"}
+var pure = []string{module + "/protocol", module + "/lease", module + "/shard", module + "/shard/control", module + "/shard/placement"}
 
 var sqlDrivers = []string{"modernc.org/sqlite", "github.com/jackc/pgx", "github.com/lib/pq", "github.com/go-sql-driver/mysql"}
 
@@ -28,6 +28,14 @@ var rules = []rule{
 	{
 		from: module + "/shard", never: []string{"net", "os", "log", "syscall", "math/rand", "crypto/rand"},
 		why: "placement is a pure fact: every node and client must compute the same",
+	},
+	{
+		from: module + "/shard/control", never: []string{"net", "os", "log", "syscall", "math/rand", "crypto/rand", "sync", module + "/server", module + "/lease", module + "/internal"},
+		why: "what nodes agree on follows from the log alone, and is played by a seed",
+	},
+	{
+		from: module + "/shard/placement", never: []string{"net", "os", "log", "syscall", "math/rand", "crypto/rand", "sync", module + "/server", module + "/lease", module + "/internal"},
+		why: "who should own what is arithmetic",
 	},
 	{
 		from: module + "/lease", never: []string{module + "/server", module + "/client", module + "/protocol", module + "/internal/storage"},
@@ -54,6 +62,31 @@ var rules = []rule{
 	{
 		from: module + "/internal/storage/memory", never: []string{module + "/lease", module + "/server", module + "/client", module + "/protocol", "net"},
 		why: "the store keeps bytes under keys; the rules about them stand elsewhere",
+	},
+	{
+		from: module + "/internal/peer", never: []string{"github.com/hashicorp", module + "/server", module + "/client", module + "/lease", module + "/protocol", module + "/internal/storage", module + "/shard/single", module + "/shard/control", module + "/shard/consensus"},
+		why: "the connection between nodes carries bytes: raft and requests go over it, and neither knows the other",
+	},
+	{
+		from: module + "/...", except: []string{module + "/shard/consensus/..."},
+		never: []string{"github.com/hashicorp/raft", "github.com/hashicorp/raft-boltdb"}, direct: true,
+		why: "one package speaks to raft; the rest sees a cluster",
+	},
+	{
+		from: module + "/server/route", never: []string{"net", "os", "log", "math/rand", "crypto/rand", module + "/server/owner", module + "/lease", module + "/internal"},
+		why: "where a request goes follows from the map: others ask and answer",
+	},
+	{
+		from: module + "/shard/consensus", never: append([]string{module + "/server", module + "/client", module + "/lease", module + "/protocol", module + "/internal/storage", module + "/shard/single"}, sqlDrivers...),
+		why: "who keeps the cluster tells a host what to serve, and does not know what is served",
+	},
+	{
+		from: module + "/client/...", never: []string{module + "/shard/consensus", module + "/shard/control"},
+		why: "a client sees a map, not how it is agreed on",
+	},
+	{
+		from: module + "/server/...", never: []string{module + "/shard/consensus", "github.com/hashicorp/raft", "go.etcd.io/bbolt"},
+		why: "the server is handed a keeper and does not know whether one node or a cluster keeps",
 	},
 	{
 		from: module + "/cmd/leasecached", never: append([]string{module + "/client"}, sqlDrivers...),

@@ -22,8 +22,8 @@ func (w *Owner) within(bucket int, f func(*memory.Partition)) error {
 	b := &w.buckets[bucket]
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.mu.open {
-		return unavailable("the node is stopping")
+	if b.mu.stopped {
+		return errStopping
 	}
 	f(b.mu.part)
 	return nil

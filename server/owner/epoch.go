@@ -38,8 +38,8 @@ var ErrFuture = errors.New("token is of an epoch too far above the current one")
 // Errors: ErrFuture, or one that wraps ErrUnavailable.
 func (w *Owner) Fence(ctx context.Context, hash uint64, token lease.Token) error {
 	for range 1000 {
-		now := w.clock()
-		s, err := w.lock(hash)
+		now := w.reading()
+		s, err := w.lock(now, hash)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (w *Owner) Fence(ctx context.Context, hash uint64, token lease.Token) error
 
 // NeedsLift reports whether a fence at token would have to wait for the disk.
 func (w *Owner) NeedsLift(hash uint64, token lease.Token) bool {
-	s, err := w.lock(hash)
+	s, err := w.lock(w.clock(), hash)
 	if err != nil {
 		return false
 	}
@@ -78,16 +78,19 @@ func (w *Owner) NeedsLift(hash uint64, token lease.Token) bool {
 // smaller.
 func (w *Owner) raise(ctx context.Context, s *owned, atLeast shard.Epoch) error {
 	s.bucket.mu.Lock()
-	from, busy := shard.Epoch(s.tokens.Epoch()), s.raising
+	from, busy, open := shard.Epoch(s.tokens.Epoch()), s.raising, s.open
 	s.raising = true
 	s.bucket.mu.Unlock()
 	if busy {
 		// Another's raise may do for us; the caller looks again.
 		return sleepUnavailable(ctx)
 	}
-	_, err := w.keeper.Raise(ctx, s.id, from, atLeast)
-	if w.adopt(s) {
-		err = nil
+	var err error = ErrNotOwner
+	if open {
+		_, err = w.keeper.Raise(ctx, s.id, from, atLeast)
+		if w.adopt(s, from) {
+			err = nil
+		}
 	}
 	s.bucket.mu.Lock()
 	s.raising = false
@@ -98,20 +101,28 @@ func (w *Owner) raise(ctx context.Context, s *owned, atLeast shard.Epoch) error 
 	return nil
 }
 
-// adopt moves the table to the keeper's epoch, which is durable, and reports
+// adopt moves the table to the epoch that the keeper raised from to, and reports
 // whether it was behind. It may be behind for longer than a moment:
 //
 //	1 A raise waits for a slow disk. 2 Its caller's time is up: an error.
 //	3 The keeper writes the epoch all the same.
 //	4 Every note and raise for the table's epoch is stale from now on.
-func (w *Owner) adopt(s *owned) bool {
-	to, now := w.keeper.State(s.id).Epoch, w.clock()
+func (w *Owner) adopt(s *owned, from shard.Epoch) bool {
+	return w.raiseTo(s, from, w.keeper.Raised(s.id, from))
+}
+
+// raiseTo moves a table whose tenure had the epoch from to another of the same
+// tenure, and reports whether it was behind. The tenure is asked for under the
+// lock: to is nothing to a shard that was closed and opened again since.
+func (w *Owner) raiseTo(s *owned, from, to shard.Epoch) bool {
+	now := w.clock()
 	s.bucket.mu.Lock()
 	defer s.bucket.mu.Unlock()
-	if !s.bucket.mu.open || uint32(to) <= s.tokens.Epoch() {
+	if s.bucket.mu.stopped || !s.open && !s.leaving || from < s.since || uint32(to) <= s.tokens.Epoch() {
 		return false
 	}
 	s.table.Raise(now, uint32(to))
+	s.open, s.leaving = true, false
 	w.wake(s.bucket, s.table.NextDue())
 	return true
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/shard"
-	"github.com/leasecache/leasecache/shard/single"
 )
 
 // ErrNotNoted says that the keeper does not hold a note of such intents for
@@ -21,14 +20,14 @@ type Intent struct {
 	Nonce  []byte
 }
 
-func (in *Intent) note() single.Note {
+func (in *Intent) note() shard.Note {
 	if in.Kind == lease.Bounded {
-		return single.Note{Bounded: in.Length}
+		return shard.Note{Bounded: in.Length}
 	}
-	return single.Note{Fenced: true}
+	return shard.Note{Fenced: true}
 }
 
-func covers(have, want single.Note) bool {
+func covers(have, want shard.Note) bool {
 	return (have.Fenced || !want.Fenced) && have.Bounded >= want.Bounded
 }
 
@@ -45,7 +44,7 @@ func (w *Owner) Begin(now int64, hash uint64, key []byte, in Intent) (lease.Toke
 	if err := w.keeper.Intents(); err != nil {
 		return 0, 0, unavailable("%w", err)
 	}
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -63,32 +62,47 @@ func (w *Owner) Begin(now int64, hash uint64, key []byte, in Intent) (lease.Toke
 // Note has the keeper hold that the key's shard may have such intents. It waits
 // for the disk. A note that is refused leaves nothing behind. Errors wrap
 // ErrUnavailable.
+//
+// What was noted counts for the tenure in which it was asked for. Schedule (H4,
+// R17), were it taken down for whichever is there when the note is made:
+//
+//	1 W1 notes in epoch 5; the keeper has it; W1's thread sleeps. 2 The session runs
+//	  out; the shard is opened anew in epoch 7, in doubt of 5, with nothing noted.
+//	3 W1's thread takes down "noted". 4 W2 begins an intent that no keeper knows of.
+//	5 The node dies, the doubt was fenced: epoch 8 is open, and W2 commits.
 func (w *Owner) Note(ctx context.Context, hash uint64, in Intent) error {
 	const tries = 100
 	for range tries {
-		s, err := w.lock(hash)
+		s, err := w.lock(w.reading(), hash)
 		if err != nil {
 			return err
 		}
-		epoch, noted := s.tokens.Epoch(), s.noted
+		epoch, since, noted := shard.Epoch(s.tokens.Epoch()), s.since, s.noted
 		w.unlock(s)
 		if covers(noted, in.note()) {
 			return nil
 		}
-		err = w.keeper.Note(ctx, s.id, shard.Epoch(epoch), in.note())
-		if errors.Is(err, single.ErrStale) {
-			// The epoch was raised: durable already, and if not in the table yet it is now.
-			w.adopt(s)
+		err = w.keeper.Note(ctx, s.id, epoch, in.note())
+		if errors.Is(err, shard.ErrStale) {
+			// The epoch was raised: durable already, and if not in the table yet it is
+			// now. Or the shard has another owner; we are told soon.
+			if !w.adopt(s, epoch) {
+				if err := sleep(ctx, 5*time.Millisecond); err != nil {
+					return unavailable("the intent could not be noted: %w", err)
+				}
+			}
 			continue
 		}
 		if err != nil {
 			return unavailable("the intent could not be noted: %w", err)
 		}
 		s.bucket.mu.Lock()
-		// Notes outlast a raise of the epoch, so it does not matter if one came
-		// between.
-		s.noted.Fenced = s.noted.Fenced || in.note().Fenced
-		s.noted.Bounded = max(s.noted.Bounded, in.note().Bounded)
+		if s.open && s.since == since {
+			// Notes outlast a raise of the epoch, so it does not matter if one came
+			// between.
+			s.noted.Fenced = s.noted.Fenced || in.note().Fenced
+			s.noted.Bounded = max(s.noted.Bounded, in.note().Bounded)
+		}
 		s.bucket.mu.Unlock()
 		return nil
 	}

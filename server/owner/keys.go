@@ -13,7 +13,7 @@ type Viewer interface {
 
 // Get shows the value that plain commands see, and reports whether there is one.
 func (w *Owner) Get(now int64, hash uint64, key []byte, v Viewer) (bool, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return false, err
 	}
@@ -28,7 +28,7 @@ func (w *Owner) Get(now int64, hash uint64, key []byte, v Viewer) (bool, error) 
 // GetAndTouch is Get and Touch in one step. The value is shown although its new
 // time is past.
 func (w *Owner) GetAndTouch(now int64, hash uint64, key []byte, expires int64, v Viewer) (bool, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return false, err
 	}
@@ -43,7 +43,7 @@ func (w *Owner) GetAndTouch(now int64, hash uint64, key []byte, expires int64, v
 
 // Lease answers a read; see lease.Table.Lease.
 func (w *Owner) Lease(now int64, hash uint64, key []byte, q lease.Read, r lease.Reader) error {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (w *Owner) Lease(now int64, hash uint64, key []byte, q lease.Read, r lease.
 
 // Cancel forgets a reader that waits and hung up.
 func (w *Owner) Cancel(now int64, hash uint64, key []byte, r lease.Reader) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return // the gate is closed: whoever waited was answered
 	}
@@ -65,7 +65,7 @@ func (w *Owner) Cancel(now int64, hash uint64, key []byte, r lease.Reader) {
 // Fill is set-if-lease-valid; see lease.Table.Fill. The error may also be the
 // store's: no room for the value.
 func (w *Owner) Fill(now int64, hash uint64, key []byte, token lease.Token, it lease.Item, fenced bool) (lease.Reason, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return 0, err
 	}
@@ -80,7 +80,7 @@ func (w *Owner) Fill(now int64, hash uint64, key []byte, token lease.Token, it l
 // GiveBack ends a lease whose holder will not fill, and reports whether the
 // token was the key's lease.
 func (w *Owner) GiveBack(now int64, hash uint64, key []byte, token lease.Token) (bool, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return false, err
 	}
@@ -91,7 +91,7 @@ func (w *Owner) GiveBack(now int64, hash uint64, key []byte, token lease.Token) 
 
 // Invalidate makes the value void, and the lease.
 func (w *Owner) Invalidate(now int64, hash uint64, key []byte, keepStale int64) (lease.Token, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return 0, err
 	}
@@ -103,7 +103,7 @@ func (w *Owner) Invalidate(now int64, hash uint64, key []byte, keepStale int64) 
 // Put is a plain store; the version is 0 when nothing was stored. The error may
 // also be the store's: no room for the value, and the old one is gone.
 func (w *Owner) Put(now int64, hash uint64, key []byte, mode lease.Mode, it lease.Item) (lease.Token, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return 0, err
 	}
@@ -114,7 +114,7 @@ func (w *Owner) Put(now int64, hash uint64, key []byte, mode lease.Mode, it leas
 
 // Delete is a plain delete; it reports whether there was a value.
 func (w *Owner) Delete(now int64, hash uint64, key []byte) (bool, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return false, err
 	}
@@ -125,7 +125,7 @@ func (w *Owner) Delete(now int64, hash uint64, key []byte) (bool, error) {
 
 // Touch gives a value a new expiry.
 func (w *Owner) Touch(now int64, hash uint64, key []byte, expires int64) (bool, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return false, err
 	}
@@ -136,7 +136,7 @@ func (w *Owner) Touch(now int64, hash uint64, key []byte, expires int64) (bool, 
 
 // End ends a write intent by its token.
 func (w *Owner) End(now int64, hash uint64, key []byte, token lease.Token) (lease.Outcome, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return 0, err
 	}
@@ -148,7 +148,7 @@ func (w *Owner) End(now int64, hash uint64, key []byte, token lease.Token) (leas
 // Abort ends a write intent, by its token or, if that is 0, by its nonce. The
 // token of the key's lease gives the lease back instead (GaveBack).
 func (w *Owner) Abort(now int64, hash uint64, key []byte, token lease.Token, nonce []byte) (out lease.Outcome, gaveBack bool, err error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return 0, false, err
 	}
@@ -167,7 +167,7 @@ func (w *Owner) Abort(now int64, hash uint64, key []byte, token lease.Token, non
 // Edit lets an Editor look at a key and change it; see lease.Table.Edit. The
 // error may also be the store's.
 func (w *Owner) Edit(now int64, hash uint64, key []byte, by lease.Editor) (shown uint64, err error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return 0, err
 	}
@@ -178,7 +178,7 @@ func (w *Owner) Edit(now int64, hash uint64, key []byte, by lease.Editor) (shown
 
 // Meta answers a meta read; see lease.Table.Meta.
 func (w *Owner) Meta(now int64, hash uint64, key []byte, q lease.Meta, v lease.MetaViewer) (bool, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return false, err
 	}

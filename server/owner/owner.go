@@ -10,16 +10,19 @@ import (
 	"github.com/leasecache/leasecache/internal/storage/memory"
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/shard"
-	"github.com/leasecache/leasecache/shard/single"
 )
 
 // Keeper is who remembers epochs and notes for longer than the process.
-// Everything it is told is durable when the call returns, except Fenced.
+// Everything it is told is durable when the call returns, except Fenced. What is
+// stale for it gives an error that wraps shard.ErrStale.
 type Keeper interface {
 	Shards() uint32
-	State(shard.ID) single.State
-	Note(ctx context.Context, s shard.ID, e shard.Epoch, n single.Note) error
+	Note(ctx context.Context, s shard.ID, e shard.Epoch, n shard.Note) error
+	// Raise gives a shard, if its epoch is from, a higher one under the same owner.
 	Raise(ctx context.Context, s shard.ID, from, atLeast shard.Epoch) (shard.Epoch, error)
+	// Raised is the newest epoch that a shard has been raised to since it had the
+	// epoch from, without a change of owner in between; from if there is none.
+	Raised(s shard.ID, from shard.Epoch) shard.Epoch
 	Fenced(s shard.ID, token uint64)
 	Quiet(ctx context.Context, shards []shard.ID) error
 	Intents() error
@@ -29,15 +32,27 @@ type Keeper interface {
 // done; the text that wraps it names the reason.
 var ErrUnavailable = errors.New("unavailable")
 
+// ErrNotOwner is the ErrUnavailable of who may ask another node: the shard is not
+// this one's to serve, and nothing was done.
+var ErrNotOwner = unavailable("this node does not own the shard")
+
+// errNoSession is the ErrNotOwner of a node whose right to serve is over.
+var errNoSession = fmt.Errorf("%w: it has no session at present", ErrNotOwner)
+
+// errLeaving is the ErrNotOwner of a shard between two owners.
+var errLeaving = fmt.Errorf("%w: it is being moved", ErrNotOwner)
+
 func unavailable(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrUnavailable}, args...)...)
 }
 
-// Owner serves all shards of its keeper.
+// Owner serves those shards that it was told to open, as long as its session lasts.
 type Owner struct {
 	keeper  Keeper
 	cache   *memory.Cache
 	clock   func() int64
+	reading func() int64
+	session session
 	shards  []owned
 	buckets []bucket
 	reserve uint64 // tokens left in an epoch when the next is asked for
@@ -47,10 +62,11 @@ type Owner struct {
 type bucket struct {
 	mu struct {
 		sync.Mutex
-		part   *memory.Partition
-		open   bool // the gate: closed, nothing has any effect
-		timer  *time.Timer
-		wakeAt int64 // when the timer fires; 0 is never
+		part    *memory.Partition
+		until   int64 // when the session ends: from then on nothing has any effect; 0 is no session
+		stopped bool  // for good; until is 0
+		timer   *time.Timer
+		wakeAt  int64 // when the timer fires; 0 is never
 	}
 	shards []*owned
 	_      [64]byte // a bucket's lock is not another's cache line
@@ -59,11 +75,14 @@ type bucket struct {
 // owned is one shard. All of it is guarded by its bucket's lock.
 type owned struct {
 	id      shard.ID
+	open    bool // the gate: closed, nothing has any effect
+	leaving bool // the gate is closed for a planned move, and all is kept: see leave.go
 	bucket  *bucket
 	tokens  *lease.Sequence
 	table   *lease.Table
 	store   store
-	noted   single.Note // what the keeper holds for the current epoch
+	since   shard.Epoch // the first of this tenure
+	noted   shard.Note  // what the keeper holds for the current epoch
 	raising bool        // somebody is asking the keeper for a higher epoch
 	item    lease.Item  // what a Viewer is shown: an item of its own would cost every hit an allocation
 }
@@ -74,62 +93,42 @@ type Options struct {
 	Cache  *memory.Cache
 	Limits lease.Limits
 	Clock  func() int64 // monotonic nanoseconds; the same that callers pass as now
+	// Reading is Clock for who is about to do something: it first calls Lapse where
+	// another clock says that the session is over. It is called without a lock.
+	// Nil: Clock.
+	Reading func() int64
 }
 
-// New opens all shards. Their closures count from this moment: nothing was
-// served before it.
+// New makes an Owner that has no session and serves nothing yet.
 func New(o Options) *Owner {
 	w := &Owner{
 		keeper:  o.Keeper,
 		cache:   o.Cache,
 		clock:   o.Clock,
+		reading: o.Reading,
 		reserve: reserve,
 		shards:  make([]owned, o.Keeper.Shards()),
 		buckets: make([]bucket, o.Cache.Partitions()),
 	}
+	if w.reading == nil {
+		w.reading = w.clock
+	}
 	for i := range w.buckets {
 		b := &w.buckets[i]
 		b.mu.part = o.Cache.Partition(i)
-		b.mu.open = true
 		b.mu.timer = time.AfterFunc(time.Hour, func() { w.advance(b) })
 		b.mu.timer.Stop()
 	}
-	now := o.Clock()
 	for i := range w.shards {
 		s := &w.shards[i]
-		st := o.Keeper.State(shard.ID(i))
 		s.id = shard.ID(i)
 		s.bucket = &w.buckets[i%len(w.buckets)]
 		s.bucket.shards = append(s.bucket.shards, s)
-		s.tokens = lease.NewSequence(uint32(st.Epoch))
-		s.noted = st.Noted
+		s.tokens = lease.NewSequence(0)
 		s.store.part = s.bucket.mu.part
-		start := lease.Start{DoubtBelow: lease.Token(st.DoubtBelow)}
-		if st.Closed > 0 {
-			start.ClosedUntil = now + int64(st.Closed)
-		}
-		s.table = lease.New(s.tokens, &s.store, o.Limits, start)
+		s.table = lease.New(s.tokens, &s.store, o.Limits, lease.Start{})
 	}
 	return w
-}
-
-// lock takes the lock of the key's shard for a command. When it returns an
-// error nothing is locked. The gate is looked at under the lock that the
-// command's effect will be made under.
-func (w *Owner) lock(hash uint64) (*owned, error) {
-	s := w.shardOf(hash)
-	s.bucket.mu.Lock()
-	if !s.bucket.mu.open {
-		s.bucket.mu.Unlock()
-		return nil, unavailable("the node is stopping")
-	}
-	if s.tokens.Left() < w.reserve {
-		if err := w.shortOfTokens(s); err != nil {
-			s.bucket.mu.Unlock()
-			return nil, err
-		}
-	}
-	return s, nil
 }
 
 func (w *Owner) shardOf(hash uint64) *owned {
@@ -159,17 +158,19 @@ func (w *Owner) advance(b *bucket) {
 	now := w.clock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.mu.open {
-		return
-	}
 	b.mu.wakeAt = 0
-	w.settle(b, now)
+	if now < b.mu.until { // else Lapse tells those who wait; or Extend comes in time
+		w.settle(b, now)
+	}
 }
 
 // settle lets whatever ran out in a bucket do so. The bucket is locked.
 func (w *Owner) settle(b *bucket, now int64) {
 	next := int64(0)
 	for _, s := range b.shards {
+		if !s.open {
+			continue
+		}
 		s.table.Advance(now)
 		if due := s.table.NextDue(); due != 0 && (next == 0 || due < next) {
 			next = due
@@ -178,7 +179,7 @@ func (w *Owner) settle(b *bucket, now int64) {
 	w.wake(b, next)
 }
 
-// Stop closes the gate for good: from then on no command has any effect, and
+// Stop closes all gates for good: from then on no command has any effect, and
 // readers who waited are told so. Then it clears the notes of those shards in
 // which no writer can be outstanding, so that the next start finds them open.
 func (w *Owner) Stop(ctx context.Context) error {
@@ -186,20 +187,24 @@ func (w *Owner) Stop(ctx context.Context) error {
 	for i := range w.buckets {
 		b := &w.buckets[i]
 		b.mu.Lock()
-		b.mu.open = false
+		b.mu.stopped, b.mu.until = true, 0
 		b.mu.timer.Stop()
 		for _, s := range b.shards {
-			s.table.Advance(now)
-			s.table.Close()
+			if s.open {
+				s.table.Advance(now)
+				s.table.Close(lease.Unavailable)
+			}
 		}
 		b.mu.Unlock()
 	}
-	// The gate is closed, so the tables rest.
 	var quiet []shard.ID
 	for i := range w.shards {
-		if s := &w.shards[i]; s.table.Quiet(now) {
+		s := &w.shards[i]
+		s.bucket.mu.Lock()
+		if s.open && s.table.Quiet(now) {
 			quiet = append(quiet, s.id)
 		}
+		s.bucket.mu.Unlock()
 	}
 	if err := w.keeper.Quiet(ctx, quiet); err != nil {
 		return fmt.Errorf("clear the notes of shards without writers: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -45,6 +46,8 @@ func (k *keeper) State(s shard.ID) single.State {
 	defer k.mu.Unlock()
 	return k.states[s]
 }
+
+func (k *keeper) Raised(s shard.ID, from shard.Epoch) shard.Epoch { return max(from, k.State(s).Epoch) }
 
 func (k *keeper) Note(_ context.Context, s shard.ID, e shard.Epoch, n single.Note) error {
 	if k.noteFn != nil {
@@ -100,11 +103,26 @@ func newOwner(t testing.TB, k *keeper) *Owner {
 	cache, err := memory.New(memory.Options{Bytes: 32 << 20, MaxItem: 64 << 10})
 	require.NoError(t, err)
 	w := New(Options{Keeper: k, Cache: cache, Limits: lease.DefaultLimits(), Clock: realTime})
+	openAll(t, w, k)
 	t.Cleanup(func() {
 		require.NoError(t, w.Stop(context.Background()))
 		require.NoError(t, cache.Close())
 	})
 	return w
+}
+
+// openAll has an owner serve all shards, for ever.
+func openAll(t testing.TB, w *Owner, k *keeper) {
+	t.Helper()
+	require.True(t, w.Extend(1, math.MaxInt64))
+	for i := range k.states {
+		require.NoError(t, w.Open(shard.ID(i), k.start(shard.ID(i))))
+	}
+}
+
+func (k *keeper) start(id shard.ID) Start {
+	st := k.State(id)
+	return Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted}
 }
 
 // answers is a reader that keeps what it is told.
@@ -378,7 +396,7 @@ func TestTagsReachEveryShard(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, lease.Hit, read(t, w, string(key), lease.Read{Peek: true}).now(t).Kind)
 	}
-	_, risen, err := w.BumpTag(now, []byte("x"))
+	_, risen, err := w.BumpTag(now, []byte("x"), nil)
 	require.Zero(t, risen)
 	require.NoError(t, err)
 	for i := range 100 {
@@ -389,14 +407,11 @@ func TestTagsReachEveryShard(t *testing.T) {
 // What was done in some shards must not be said to have done nothing.
 func TestBumpInSomeShardsSaysSo(t *testing.T) {
 	w := newOwner(t, newKeeper(4))
-	b := w.shards[2].bucket
-	b.mu.Lock()
-	b.mu.open = false
-	b.mu.Unlock()
-	_, _, err := w.BumpTag(realTime(), []byte("tag"))
+	w.Close(2)
+	_, _, err := w.BumpTag(realTime(), []byte("tag"), nil)
 	require.ErrorIs(t, err, ErrPartial)
 	require.ErrorIs(t, err, ErrUnavailable)
-	require.ErrorIs(t, w.Flush(realTime(), realTime()), ErrPartial)
+	require.ErrorIs(t, w.Flush(realTime(), realTime(), nil), ErrPartial)
 }
 
 // To look at a key is not to use it.

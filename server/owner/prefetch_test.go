@@ -16,7 +16,9 @@ func TestPrefetchDoesNotWait(t *testing.T) {
 	cache, err := memory.New(memory.Options{Bytes: 16 << 20, MaxItem: 4096})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, cache.Close()) }()
-	w := New(Options{Keeper: newKeeper(16), Cache: cache, Limits: lease.DefaultLimits(), Clock: func() int64 { return 1 }})
+	k := newKeeper(16)
+	w := New(Options{Keeper: k, Cache: cache, Limits: lease.DefaultLimits(), Clock: func() int64 { return 1 }})
+	openAll(t, w, k)
 	keys := make([][]byte, PrefetchKeys)
 	for i := range keys {
 		keys[i] = fmt.Appendf(nil, "key%d", i)

@@ -14,11 +14,12 @@ var ErrPartial = errors.New("done in part, repeat it")
 
 // BumpTag makes void, in every shard, what has the tag. The token is of the
 // tag's own shard. risen is in how many shards an older bump had to be
-// forgotten for it, which voids all tagged values from before that one. Errors
-// wrap ErrUnavailable, and ErrPartial if it is done in some shards.
-func (w *Owner) BumpTag(now int64, tag []byte) (own lease.Token, risen int, err error) {
+// forgotten for it, which voids all tagged values from before that one. done, if
+// there is one, is told each shard in which it was done. Errors wrap
+// ErrUnavailable, and ErrPartial if it is done in some shards.
+func (w *Owner) BumpTag(now int64, tag []byte, done func(shard.ID)) (own lease.Token, risen int, err error) {
 	home := shard.Of(tag, uint32(len(w.shards)))
-	err = w.each(now, func(s *owned) {
+	err = w.each(now, done, func(s *owned) {
 		floor := s.table.TagFloor()
 		token := s.table.BumpTag(now, tag)
 		if s.id == home {
@@ -32,23 +33,31 @@ func (w *Owner) BumpTag(now int64, tag []byte) (own lease.Token, risen int, err 
 }
 
 // Flush makes void, in every shard, every value, now or at a later time.
-// Errors are those of BumpTag.
-func (w *Owner) Flush(now, at int64) error {
-	return w.each(now, func(s *owned) { s.table.Flush(now, at) })
+// done and the errors are those of BumpTag.
+func (w *Owner) Flush(now, at int64, done func(shard.ID)) error {
+	return w.each(now, done, func(s *owned) { s.table.Flush(now, at) })
 }
 
-// each has every shard do something, one lock after another.
-func (w *Owner) each(now int64, f func(*owned)) error {
+// each has every shard do something, one lock after another, also behind one that
+// is not served here: who repeats it, or asks all owners, then lacks fewer.
+func (w *Owner) each(now int64, told func(shard.ID), f func(*owned)) error {
+	var refused error
+	done := 0
 	for i := range w.shards {
-		s, err := w.lock(uint64(i)) // a hash below the count is its own shard
-		if err != nil && i > 0 {
-			return fmt.Errorf("%w; %w: %d of %d shards", err, ErrPartial, i, len(w.shards))
-		}
+		s, err := w.lock(now, uint64(i)) // a hash below the count is its own shard
 		if err != nil {
-			return err
+			refused = err
+			continue
 		}
 		f(s)
 		w.unlock(s)
+		done++
+		if told != nil {
+			told(s.id)
+		}
 	}
-	return nil
+	if refused != nil && done > 0 {
+		return fmt.Errorf("%w; %w: %d of %d shards", refused, ErrPartial, done, len(w.shards))
+	}
+	return refused
 }

@@ -3,7 +3,6 @@ package owner
 import (
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/shard"
-	"github.com/leasecache/leasecache/shard/single"
 )
 
 // ShardView is one shard, for people to look at.
@@ -11,28 +10,31 @@ type ShardView struct {
 	ID    shard.ID
 	State lease.ShardState
 	Stats lease.Stats
-	Noted single.Note
+	Noted shard.Note
 }
 
-// Shards shows every shard. It works behind a closed gate, too.
+// Shards shows every shard that is open here. It works when the session is over
+// or the node stops, too.
 func (w *Owner) Shards(now int64) []ShardView {
-	views := make([]ShardView, len(w.shards))
+	views := make([]ShardView, 0, len(w.shards))
 	for i := range w.shards {
 		s := &w.shards[i]
 		s.bucket.mu.Lock()
-		views[i] = ShardView{ID: s.id, State: s.table.Shard(now), Stats: s.table.Stats(), Noted: s.noted}
+		if s.open {
+			views = append(views, ShardView{ID: s.id, State: s.table.Shard(now), Stats: s.table.Stats(), Noted: s.noted})
+		}
 		s.bucket.mu.Unlock()
 	}
 	return views
 }
 
-// Keys shows every key with lease state, until f returns false. f is called
+// Keys shows every key with lease state in the shards served here, until f returns false. f is called
 // without a lock, on copies made shard by shard.
 func (w *Owner) Keys(now int64, f func(shard.ID, lease.KeyState) bool) {
 	for i := range w.shards {
-		s, err := w.lock(uint64(i))
+		s, err := w.lock(now, uint64(i))
 		if err != nil {
-			return
+			continue
 		}
 		var states []lease.KeyState
 		s.table.Each(now, func(k lease.KeyState) bool {
@@ -59,7 +61,7 @@ type KeyView struct {
 
 // Inspect shows a key without changing anything but what ran out.
 func (w *Owner) Inspect(now int64, hash uint64, key []byte) (KeyView, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return KeyView{}, err
 	}

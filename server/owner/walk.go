@@ -12,7 +12,7 @@ type Place struct {
 	in     memory.Place
 }
 
-// Walk shows the values that plain commands would see, a few at a time: whose
+// Walk shows the values of open shards that plain commands would see, a few at a time: whose
 // turn it is, under the lock of their bucket. It marks nothing as read. more is
 // false after the last step.
 //
@@ -23,14 +23,14 @@ func (w *Owner) Walk(at Place, now int64, f func(key []byte, it *lease.Item)) (n
 	b := &w.buckets[at.bucket]
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.mu.open {
-		return at, false, unavailable("the node is stopping")
+	if now >= b.mu.until {
+		return at, false, b.refusal(now)
 	}
 	w.settle(b, now)
 	var shown lease.Item
 	at.in, more = b.mu.part.Walk(at.in, now, func(key []byte, it memory.Item) {
 		s := w.shardOf(shard.Hash(key))
-		if shown = fromMemory(&it); s.table.Sight(now, key, &shown) == lease.Seen {
+		if shown = fromMemory(&it); s.open && s.table.Sight(now, key, &shown) == lease.Seen {
 			f(key, &shown)
 		}
 	})
@@ -45,7 +45,7 @@ func (w *Owner) Walk(at Place, now int64, f func(key []byte, it *lease.Item)) (n
 // plain commands would see now, and if they would see none, why. It changes
 // nothing but what ran out.
 func (w *Owner) Look(now int64, hash uint64, key []byte) (Found, int, error) {
-	s, err := w.lock(hash)
+	s, err := w.lock(now, hash)
 	if err != nil {
 		return Absent, 0, err
 	}

@@ -49,6 +49,7 @@ func TestWalkShowsWhatPlainReadersSee(t *testing.T) {
 		limits := lease.DefaultLimits()
 		limits.Doubts = 3 // beyond it doubts fold into the shard's, which hides what other keys hold
 		w := New(Options{Keeper: k, Cache: cache, Limits: limits, Clock: clock.Load})
+		openAll(t, w, k)
 		for i := range k.states {
 			require.NoError(t, w.Note(t.Context(), uint64(i), Intent{Kind: lease.Fenced}))
 			require.NoError(t, w.Note(t.Context(), uint64(i), Intent{Kind: lease.Bounded, Length: time.Minute}))
@@ -104,11 +105,11 @@ func change(t *testing.T, w *Owner, r *rand.Rand, now int64, hash uint64, key []
 		_, err = w.Delete(now, hash, key)
 	case 6:
 		if r.IntN(40) == 0 {
-			err = w.Flush(now, now+r.Int64N(int64(20*time.Second)))
+			err = w.Flush(now, now+r.Int64N(int64(20*time.Second)), nil)
 		}
 	case 7:
 		if r.IntN(10) == 0 {
-			_, _, err = w.BumpTag(now, []byte("x"))
+			_, _, err = w.BumpTag(now, []byte("x"), nil)
 		}
 	case 8: // a stub
 		_, err = w.Meta(now, hash, key, lease.Meta{Vivify: true}, &discard{})

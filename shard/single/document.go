@@ -85,7 +85,7 @@ func decode(data []byte) (*state, error) {
 	for i, l := range doc.States {
 		st.shards[i] = State{
 			Epoch: l.Epoch, DoubtBelow: l.DoubtBelow,
-			Noted: Note{l.Fenced, time.Duration(l.Bounded) * time.Millisecond},
+			Noted: Note{Fenced: l.Fenced, Bounded: time.Duration(l.Bounded) * time.Millisecond},
 		}
 	}
 	if err := st.check(); err != nil {

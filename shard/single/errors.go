@@ -1,6 +1,10 @@
 package single
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/leasecache/leasecache/shard"
+)
 
 // What Open and Ephemeral refuse. Each comes wrapped in one plain sentence
 // that names the directory or the setting.
@@ -16,8 +20,7 @@ var (
 // What the calls of a Keeper refuse. Nothing was changed, unless the comment
 // says otherwise.
 var (
-	// ErrStale says that the shard has another epoch by now.
-	ErrStale = errors.New("epoch is not current")
+	ErrStale = shard.ErrStale
 	// ErrTooLong says that a bounded intent is longer than LongestIntent.
 	ErrTooLong = errors.New("intent too long")
 	// ErrNotWritten says that the directory did not take the change. The next

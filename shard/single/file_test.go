@@ -285,7 +285,7 @@ func TestAnImpossibleStateIsRefused(t *testing.T) {
 
 func TestEncodeDecode(t *testing.T) {
 	st := first(few.made(), 5)
-	st.shards[1] = State{Epoch: 9, DoubtBelow: shard.Epoch(9).Base(), Noted: Note{true, 1500 * time.Millisecond}}
+	st.shards[1] = State{Epoch: 9, DoubtBelow: shard.Epoch(9).Base(), Noted: Note{Fenced: true, Bounded: 1500 * time.Millisecond}}
 	back, err := decode(encode(st))
 	require.NoError(t, err)
 	require.Equal(t, st, back)

@@ -84,6 +84,12 @@ func (k *Keeper) Session() shard.Session { return k.published.Load().session }
 // State is what is durably known about the shard.
 func (k *Keeper) State(s shard.ID) State { return k.published.Load().shards[s] }
 
+// Raised is the epoch of a shard that had the epoch from: this node is its only
+// owner.
+func (k *Keeper) Raised(s shard.ID, from shard.Epoch) shard.Epoch {
+	return max(from, k.State(s).Epoch)
+}
+
 // Map is the map for clients, who reach this node at addr (host:port).
 func (k *Keeper) Map(addr string) shard.Map {
 	st := k.published.Load()

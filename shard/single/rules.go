@@ -17,10 +17,7 @@ const (
 )
 
 // Note is what may be outstanding in the source.
-type Note struct {
-	Fenced  bool          // intents whose writers check the fence
-	Bounded time.Duration // the longest bounded intent; 0 = none. Kept in whole milliseconds, rounded up
-}
+type Note = shard.Note
 
 // State is what a shard has to know before it serves.
 type State struct {

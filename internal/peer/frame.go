@@ -1,0 +1,169 @@
+package peer
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+)
+
+// Kind says what a frame is. Its numbers are the wire's.
+type Kind byte
+
+// What one node asks of another. An answer has the kind of its request with
+// the top bit set, or is moved or failed.
+const (
+	cancelled   Kind = iota // a call that failed before it was sent: skip it
+	ping                    // are you there?
+	KindRequest             // a client's request, forwarded
+	KindPropose             // an entry for the leader to propose
+	KindRenew               // a renewal for the leader; one way
+	KindJoin                // a node that wants to be a member; the only kind a joining node may send
+	KindImport              // part of a shard's state, in a planned move
+	kinds
+
+	answer Kind = 0x80
+	moved  Kind = 0xf0 // not done here: another node owns it
+	failed Kind = 0xf1 // u8 whether anything may have been done, then a sentence
+)
+
+// A frame is u32 length of the rest, u8 kind, u64 id, payload. Id 0 awaits no
+// answer.
+const (
+	lengthLen = 4
+	minRest   = 1 + 8
+	frameHead = lengthLen + minRest
+)
+
+var errFrame = errors.New("damaged frame")
+
+type frame struct {
+	kind    Kind
+	id      uint64
+	payload []byte // valid until the next frame is read
+	fresh   bool   // the first of what one read brought
+}
+
+func payloadLen(parts [][]byte) int {
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	return n
+}
+
+func appendFrame(b []byte, k Kind, id uint64, size int, parts ...[]byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(minRest+size))
+	b = append(b, byte(k))
+	b = binary.BigEndian.AppendUint64(b, id)
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	return b
+}
+
+// frameLen reads the length of a frame, its own four bytes included, and
+// refuses it before anything is made that long.
+func frameLen(b []byte, maxPayload int) (int, error) {
+	rest := binary.BigEndian.Uint32(b)
+	switch {
+	case rest < minRest:
+		return 0, fmt.Errorf("%w: %d bytes, at least %d", errFrame, rest, minRest)
+	case uint64(rest) > uint64(minRest+maxPayload):
+		return 0, fmt.Errorf("%w: %d bytes, at most %d", errFrame, rest, minRest+maxPayload)
+	}
+	return lengthLen + int(rest), nil
+}
+
+const (
+	readBuffer = 64 << 10
+	shrinkAt   = 256 // frames that fitted a small buffer, after one that did not
+)
+
+// phases of a reader, for a watch that looks at it from outside.
+const (
+	phaseBusy = iota // with a frame
+	phaseIdle        // waiting for a frame to begin
+	phasePart        // waiting for the rest of one
+)
+
+// frames reads frames off a connection. Its buffer doubles when what arrived
+// has filled it, so a length that was only claimed costs nothing.
+type frames struct {
+	src   io.Reader
+	max   int
+	buf   []byte
+	r, w  int
+	fresh bool
+	small int // frames since one was longer than readBuffer
+
+	phase atomic.Uint32
+	reads atomic.Uint64 // that brought something
+}
+
+// next returns io.EOF only between two frames.
+func (f *frames) next() (frame, error) {
+	for {
+		if f.w-f.r >= lengthLen {
+			n, err := frameLen(f.buf[f.r:], f.max)
+			if err != nil {
+				return frame{}, err
+			}
+			if f.w-f.r >= n {
+				return f.take(n), nil
+			}
+		}
+		if err := f.fill(); err != nil {
+			if f.w > f.r {
+				err = unended(err)
+			}
+			return frame{}, err
+		}
+	}
+}
+
+func (f *frames) take(n int) frame {
+	b := f.buf[f.r : f.r+n]
+	f.r += n
+	out := frame{kind: Kind(b[4]), id: binary.BigEndian.Uint64(b[5:]), payload: b[frameHead:n:n], fresh: f.fresh}
+	f.fresh = false
+	if n > readBuffer {
+		f.small = 0
+	} else {
+		f.small++
+	}
+	return out
+}
+
+func (f *frames) fill() error {
+	phase := uint32(phasePart)
+	if f.r == f.w {
+		phase = phaseIdle
+		f.r, f.w = 0, 0
+		if len(f.buf) == 0 || len(f.buf) > readBuffer && f.small > shrinkAt {
+			f.buf = make([]byte, readBuffer)
+		}
+	}
+	if f.w == len(f.buf) {
+		if f.r > 0 {
+			f.w = copy(f.buf, f.buf[f.r:f.w])
+			f.r = 0
+		} else {
+			f.buf = append(f.buf, make([]byte, min(len(f.buf), frameHead+f.max-len(f.buf)))...)
+		}
+	}
+	f.phase.Store(phase)
+	n, err := f.src.Read(f.buf[f.w:])
+	f.phase.Store(phaseBusy)
+	f.w += n
+	if n > 0 {
+		f.reads.Add(1)
+		f.fresh = true
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}

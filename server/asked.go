@@ -1,0 +1,257 @@
+package server
+
+import (
+	"sync"
+
+	internode "github.com/leasecache/leasecache/internal/peer"
+	"github.com/leasecache/leasecache/lease"
+	"github.com/leasecache/leasecache/protocol"
+	"github.com/leasecache/leasecache/server/route"
+)
+
+// The owner's side of forwarding: another node sends its client's own bytes, and
+// they are executed by a session like any other, which asks nobody else.
+
+// asker is what a session notes for a node that asks.
+type asker struct {
+	moved   bool         // this node is not the owner
+	covered route.Shards // in which a lt or flush_all was done; else nil
+	token   lease.Token  // of the tag's own shard, if it is one of them
+}
+
+// conversation serves the requests of one connection of another node.
+//
+// Its requests are executed one after the other, under a lock that Stop takes: when
+// refuseNodes has returned nothing of the memory is looked at any more.
+type conversation struct {
+	srv *Server
+
+	mu      sync.Mutex
+	session *session // nil when nothing is served any more
+	at      reading
+	spare   *pending // whose queue the session has
+
+	waits struct {
+		sync.Mutex
+		on map[*pending]struct{}
+	}
+}
+
+var _ internode.Conversation = (*conversation)(nil)
+
+// Conversation serves another node's requests of internode.KindRequest. Nobody logs in:
+// the port between nodes has seen to that.
+func (h Host) Conversation() internode.Conversation {
+	s := h.srv
+	c := s.newConversation()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		c.session = nil
+	} else {
+		c.session.number = s.numbers.Add(1)
+		s.asking[c] = struct{}{}
+	}
+	return c
+}
+
+func (s *Server) newConversation() *conversation {
+	c := &conversation{srv: s}
+	c.waits.on = make(map[*pending]struct{})
+	c.session = newSession(s, nil)
+	c.session.login, c.session.asker, c.session.enough = nil, new(asker), enoughForNode
+	c.renew()
+	return c
+}
+
+// enoughForNode is so little that a value of the largest size fits behind it into
+// an answer between nodes.
+const enoughForNode = 16 << 10
+
+// refuseNodes ends the serving of other nodes.
+func (s *Server) refuseNodes() {
+	s.mu.Lock()
+	all := []*conversation{s.home}
+	for c := range s.asking {
+		all = append(all, c)
+	}
+	s.mu.Unlock()
+	for _, c := range all {
+		c.mu.Lock()
+		c.session = nil
+		c.mu.Unlock()
+	}
+}
+
+// Close ends the reads that wait: nobody hears of them.
+func (c *conversation) Close() {
+	s := c.srv
+	s.mu.Lock()
+	delete(s.asking, c)
+	s.mu.Unlock()
+	c.waits.Lock()
+	var all []*pending
+	for p := range c.waits.on {
+		all = append(all, p)
+	}
+	c.waits.Unlock()
+	for _, p := range all {
+		p.abandon()
+	}
+}
+
+func (c *conversation) Serve(q internode.Request, r internode.Reply) {
+	if q.Kind != internode.KindRequest {
+		r.Fail("clients' requests only are served here")
+		return
+	}
+	c.serve(q.Payload, q.Fresh, asking{node: r})
+}
+
+// asking is who asks: another node, or this one.
+type asking struct {
+	node internode.Reply
+	self internode.Done
+}
+
+func (a *asking) send(parts ...[]byte) {
+	if a.self == nil {
+		a.node.Send(parts...)
+		return
+	}
+	var whole []byte
+	for _, p := range parts {
+		whole = append(whole, p...)
+	}
+	a.self(whole, true, nil)
+}
+
+func (a *asking) moved() {
+	if a.self == nil {
+		a.node.Moved()
+		return
+	}
+	a.self(nil, false, internode.ErrMoved)
+}
+
+func (a *asking) fail(why string) {
+	if a.self == nil {
+		a.node.Fail(why)
+		return
+	}
+	a.self(nil, false, errStopping)
+}
+
+var (
+	headDone    = []byte{route.Done}
+	headUnknown = []byte{route.Unknown}
+)
+
+// serve executes one request. The clock is read after its bytes have arrived, and
+// serves all that arrived with it: see server/owner/gate.go.
+func (c *conversation) serve(payload []byte, fresh bool, from asking) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.session
+	if s == nil {
+		from.fail(errStopping.Error())
+		return
+	}
+	if fresh || c.at.now == 0 {
+		c.at = c.srv.read()
+	}
+	whole, ok := c.execute(s, payload)
+	if !ok {
+		from.fail("a request cannot be read, or is not for others to do")
+		return
+	}
+	out := s.taken()
+	switch a := s.asker; {
+	case s.placed > 0:
+		c.wait(out, from)
+	case c.srv.live() != c.at.session:
+		from.send(headUnknown)
+	case a.covered != nil:
+		from.send(route.AppendCovered(nil, uint64(a.token), a.covered))
+	case a.moved && s.next == 0:
+		from.moved()
+	case a.moved || !whole:
+		var head [5]byte
+		from.send(route.AppendPart(head[:0], s.next), out)
+	default:
+		from.send(headDone, out)
+	}
+}
+
+func (c *conversation) execute(s *session, payload []byte) (whole, ok bool) {
+	s.at, s.placed, s.next, s.resume = c.at, 0, 0, false
+	*s.asker = asker{}
+	s.seen.kinds = c.srv.watchers.wanted()
+	n, status := s.parser.Next(payload)
+	req := s.parser.Request()
+	if n != len(payload) || status != protocol.Ready || route.To(req.Verb) == route.Here {
+		s.parser = protocol.Parser{Limits: c.srv.limits}
+		return false, false
+	}
+	whole = s.run(req)
+	s.tally()
+	if len(payload) > keepBuffer {
+		s.rest()
+	}
+	return whole, true
+}
+
+// pending is an answer to another node that waits: for a fill, or for the keeper.
+type pending struct {
+	replies
+	c     *conversation
+	from  asking
+	armed bool // all but what waits is there
+	moved bool // set before the slot is filled
+}
+
+var _ outlet = (*pending)(nil)
+
+// renew gives the session a queue for the next answer that waits.
+func (c *conversation) renew() {
+	p := &pending{c: c}
+	p.replies = replies{outlet: p, maxHeld: c.srv.mostHeld(), budget: c.srv.budget, writing: true}
+	c.spare, c.session.queue = p, &p.replies
+}
+
+// wait sends the answer when what it waits for is there, which may be already.
+func (c *conversation) wait(out []byte, from asking) {
+	p := c.spare
+	c.renew()
+	p.from = from
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.append(out)
+	p.armed = true
+	c.waits.Lock()
+	c.waits.on[p] = struct{}{}
+	c.waits.Unlock()
+	if p.first == nil {
+		p.settled()
+	}
+}
+
+// write is never called: writing is set from the beginning.
+func (p *pending) write() {}
+
+// settled may be called under a bucket's lock; to send does not block.
+func (p *pending) settled() {
+	if !p.armed {
+		return
+	}
+	p.c.waits.Lock()
+	delete(p.c.waits.on, p)
+	p.c.waits.Unlock()
+	p.budget.add(-len(p.ready))
+	if p.moved {
+		p.from.moved()
+	} else {
+		p.from.send(headDone, p.ready)
+	}
+	p.ready = nil
+}

@@ -1,0 +1,80 @@
+package consensus
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/leasecache/leasecache/shard"
+	"github.com/leasecache/leasecache/shard/control"
+)
+
+// Config is what an operator, and the rest of the program, says about a node.
+type Config struct {
+	Dir     string   // its data directory
+	NodeID  string   // "" keeps the directory's, or makes one up
+	Cluster string   // host:port to listen on for other nodes; port 0 picks one
+	Join    []string // addresses of members; counts for a directory without a cluster
+
+	// Advertise is where others reach this node, if that is not where it listens.
+	Advertise string
+	// ClientAddr and AdminAddr are told to clients and operators; nil is "".
+	ClientAddr, AdminAddr func() string
+	Memory                int64         // bytes; how many shards it can carry, against others
+	Shards                uint32        // of a cluster that is made; 0 is 1024. Otherwise it must fit
+	SessionTTL            time.Duration // of a cluster that is made; 0 is the default
+	ClusterID             string        // of a cluster that is made; "" makes one up. Otherwise it must fit
+
+	Clock  func() control.Reading // the Host's, which is told ends of sessions in it; nil is the process's
+	Logger *slog.Logger           // nil is nowhere
+
+	stable time.Duration                                            // how long a node is well before it votes; 0 is steadyFor
+	dial   func(ctx context.Context, addr string) (net.Conn, error) // nil is TCP
+	store  func(raft.LogStore) raft.LogStore                        // nil is the disk's own
+}
+
+// Host is the data plane of a node: it serves what it is told to. One goroutine calls
+// it, and holds no lock.
+type Host interface {
+	// Extend begins a session or makes it longer. The Host answers nothing from the
+	// moment on at which either clock is at its end, whether it is told so or not. False
+	// says that this happened already, and all was dropped.
+	Extend(s shard.Session, until control.Deadline) bool
+	// Lapse ends a session: when it returns the gates are shut, those who wait were
+	// told, and nothing of it is left.
+	Lapse(s shard.Session)
+	// Open serves a shard, beginning with nothing in memory.
+	Open(id shard.ID, st control.Start) error
+	// Raise goes on serving a shard at a higher epoch: leases end, all else stays.
+	Raise(id shard.ID, to shard.Epoch)
+	// Close ends serving a shard and drops what is there.
+	Close(id shard.ID)
+}
+
+func (c Config) withDefaults() Config {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = processClock()
+	}
+	if c.stable == 0 {
+		c.stable = steadyFor
+	}
+	if c.store == nil {
+		c.store = func(s raft.LogStore) raft.LogStore { return s }
+	}
+	return c
+}
+
+// processClock reads both clocks by one time.Now.
+func processClock() func() control.Reading {
+	start := time.Now()
+	return func() control.Reading {
+		now := time.Now()
+		return control.Reading{Mono: control.Mono(now.Sub(start)), Wall: control.Wall(now.UnixNano())}
+	}
+}

@@ -1,0 +1,122 @@
+package consensus
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/leasecache/leasecache/shard/control"
+)
+
+// errStopped is Stop's, and no failure.
+var errStopped = errors.New("the node was stopped")
+
+// releaseLimit is how long a clean stop waits for its session to be given back; later
+// others wait it out.
+const releaseLimit = 2 * time.Second
+
+// Stop ends the node cleanly: nothing is served any more, the session is given back, the
+// lead is handed over. It returns when Run has, or when the context ends.
+func (n *Node) Stop(ctx context.Context) error {
+	n.mu.Lock()
+	if !n.stops {
+		n.stops = true
+		close(n.stop)
+	}
+	runs := n.runs
+	n.runs = true
+	n.mu.Unlock()
+	if !runs {
+		n.end(errStopped)
+		n.close()
+		close(n.done)
+	}
+	select {
+	case <-n.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// die ends the node for a reason that it cannot go on with. The first one counts.
+func (n *Node) die(err error) { n.end(err) }
+
+func (n *Node) end(cause error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.over {
+		return
+	}
+	n.over, n.cause = true, cause
+	close(n.ended)
+}
+
+func (n *Node) isOver() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.over
+}
+
+func (n *Node) why() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if errors.Is(n.cause, errStopped) {
+		return nil
+	}
+	return n.cause
+}
+
+// close ends what start began, and waits, but not for a disk that hangs.
+func (n *Node) close() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var ends raft.Future
+		if n.raft != nil {
+			ends = n.raft.Shutdown()
+		}
+		if n.port != nil { // before raft's goroutines are waited for: some wait for an answer
+			_ = n.trans.Close()
+			n.trans.CloseStreams() // the ones it dialled; Close leaves them
+			_ = n.port.Close()
+			n.pool.Close()
+		} else {
+			_ = n.ln.Close()
+		}
+		if ends != nil {
+			_ = ends.Error()
+		}
+		n.tasks.Wait()
+		if n.disk != nil {
+			_ = n.disk.bolt.Close()
+		}
+		_ = n.lock.Close()
+	}()
+	select {
+	case <-done:
+	case <-time.After(storeLimit):
+	}
+}
+
+// leave gives the session back, and the lead to another, so that nobody waits for this
+// node.
+func (n *Node) leave(release *control.Release) {
+	if n.isOver() {
+		return
+	}
+	ctx, cancel := n.untilEnded()
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, releaseLimit)
+	defer cancel()
+	if release != nil && ctx.Err() == nil {
+		if _, err := n.Propose(ctx, *release); err != nil {
+			n.cfg.Logger.Warn("the session was not given back: other nodes wait for its end", "err", err)
+		}
+	}
+	if ctx.Err() == nil && n.raft.State() == raft.Leader && voters(raft.Configuration{Servers: n.servers()}) > 1 {
+		_ = n.raft.LeadershipTransfer().Error() // without it there is an election
+	}
+}

@@ -1,0 +1,221 @@
+package consensus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/leasecache/leasecache/shard"
+	"github.com/leasecache/leasecache/shard/control"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// observer watches all hosts of a test by one clock: nobody serves what another serves,
+// and no epoch of a shard is begun twice.
+type observer struct {
+	t     testing.TB
+	clock func() control.Reading
+
+	mu     sync.Mutex
+	hosts  []*fakeHost
+	begun  map[control.At]string
+	broken []string
+}
+
+func newObserver(t testing.TB) *observer {
+	o := &observer{t: t, clock: processClock(), begun: make(map[control.At]string)}
+	t.Cleanup(func() { require.Empty(t, o.broken) })
+	return o
+}
+
+func (o *observer) fail(format string, a ...any) {
+	o.broken = append(o.broken, fmt.Sprintf(format, a...))
+}
+
+// fakeHost serves nothing and remembers what it would.
+type fakeHost struct {
+	o       *observer
+	node    string
+	session shard.Session
+	until   control.Deadline
+	open    map[shard.ID]control.Start
+	opened  int
+	refuse  map[shard.ID]int // Opens that fail
+	over    bool             // it finds its session over, once
+	cut     bool             // its process is not heard of; it may serve till its session's end
+}
+
+func (o *observer) host(node string) *fakeHost {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	h := &fakeHost{o: o, node: node, open: make(map[shard.ID]control.Start), refuse: make(map[shard.ID]int)}
+	o.hosts = append(o.hosts, h)
+	return h
+}
+
+func (h *fakeHost) serves(id shard.ID, now control.Reading) bool {
+	_, ok := h.open[id]
+	return ok && h.until.Held(now)
+}
+
+func (h *fakeHost) Extend(s shard.Session, until control.Deadline) bool {
+	h.o.mu.Lock()
+	defer h.o.mu.Unlock()
+	if s != h.session && len(h.open) > 0 {
+		h.o.fail("%s begins session %d with shards of %d", h.node, s, h.session)
+	}
+	if s == h.session && (h.over || !h.until.Held(h.o.clock())) {
+		h.over = false
+		clear(h.open)
+		return false
+	}
+	h.session, h.until = s, until
+	return true
+}
+
+func (h *fakeHost) Lapse(s shard.Session) {
+	h.o.mu.Lock()
+	defer h.o.mu.Unlock()
+	if h.cut {
+		return
+	}
+	clear(h.open)
+	h.until = control.Deadline{}
+}
+
+func (h *fakeHost) Open(id shard.ID, st control.Start) error {
+	h.o.mu.Lock()
+	defer h.o.mu.Unlock()
+	if h.refuse[id] > 0 {
+		h.refuse[id]--
+		return errors.New("no memory")
+	}
+	now := h.o.clock()
+	for _, other := range h.o.hosts {
+		if other != h && other.serves(id, now) {
+			h.o.fail("%s opens shard %d at %d, which %s serves", h.node, id, st.Epoch, other.node)
+		}
+	}
+	h.begin(id, st.Epoch)
+	h.open[id] = st
+	h.opened++
+	return nil
+}
+
+func (h *fakeHost) begin(id shard.ID, e shard.Epoch) {
+	at := control.At{Shard: id, Epoch: e}
+	if by, ok := h.o.begun[at]; ok {
+		h.o.fail("%s begins epoch %d of shard %d, which %s began", h.node, e, id, by)
+	}
+	h.o.begun[at] = h.node
+}
+
+func (h *fakeHost) Raise(id shard.ID, to shard.Epoch) {
+	h.o.mu.Lock()
+	defer h.o.mu.Unlock()
+	st, ok := h.open[id]
+	if !ok {
+		h.o.fail("%s raises shard %d, which it has not", h.node, id)
+	}
+	h.begin(id, to)
+	st.Epoch = to
+	h.open[id] = st
+}
+
+func (h *fakeHost) Close(id shard.ID) {
+	h.o.mu.Lock()
+	defer h.o.mu.Unlock()
+	delete(h.open, id)
+}
+
+// served is how many shards are served now, and by whom.
+func (o *observer) served() (sum int, by map[string]int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.clock()
+	by = make(map[string]int)
+	for _, h := range o.hosts {
+		for id := range h.open {
+			if !h.cut && h.serves(id, now) {
+				sum++
+				by[h.node]++
+			}
+		}
+	}
+	return sum, by
+}
+
+// running is a node that runs.
+type running struct {
+	*Node
+	host  *fakeHost
+	cfg   Config
+	ended chan error
+}
+
+func (o *observer) config(node string, join ...string) Config {
+	c := Config{
+		Dir: o.t.TempDir(), NodeID: node, Cluster: "127.0.0.1:0", Join: join, Shards: 32, Memory: 1 << 30,
+		Clock: o.clock, stable: 300 * time.Millisecond,
+	}
+	if testing.Verbose() {
+		c.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("at", node)
+	}
+	return c
+}
+
+func (o *observer) start(cfg Config) *running {
+	o.t.Helper()
+	n, err := Open(cfg)
+	require.NoError(o.t, err)
+	r := &running{Node: n, host: o.host(n.ID()), cfg: cfg, ended: make(chan error, 1)}
+	go func() { r.ended <- n.Run(r.host) }()
+	o.t.Cleanup(func() { _ = r.halt() })
+	return r
+}
+
+// halt stops it cleanly.
+func (r *running) halt() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	return r.Stop(ctx)
+}
+
+var errKilled = errors.New("killed")
+
+// kill ends it as a cut of all its connections does: nothing is released, nothing handed
+// over, and its host serves until its session's end.
+func (r *running) kill() {
+	r.host.o.mu.Lock()
+	r.host.cut = true
+	r.host.o.mu.Unlock()
+	r.die(errKilled)
+	<-r.done
+}
+
+func (o *observer) eventually(what string, limit time.Duration, ok func() bool) time.Duration {
+	o.t.Helper()
+	begin := time.Now()
+	for !ok() {
+		if time.Since(begin) > limit {
+			sum, by := o.served()
+			require.FailNow(o.t, what, "not within %v; %d are served: %v", limit, sum, by)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return time.Since(begin)
+}
+
+func (o *observer) allServed(limit time.Duration) time.Duration {
+	o.t.Helper()
+	return o.eventually("all shards are served", limit, func() bool { sum, _ := o.served(); return sum == 32 })
+}
