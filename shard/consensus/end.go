@@ -17,12 +17,18 @@ var errStopped = errors.New("the node was stopped")
 // others wait it out.
 const releaseLimit = 2 * time.Second
 
-// Stop ends the node cleanly: nothing is served any more, the session is given back, the
-// lead is handed over. It returns when Run has, or when the context ends.
+// drainLimit is how long a clean stop hands over shards, if nobody says.
+const drainLimit = 10 * time.Second
+
+// Stop ends the node cleanly: while it goes on serving its shards are moved to others, if
+// there are any; then nothing is served any more, the session is given back and the lead
+// handed over. Most of the context's time is for the moves. It returns when Run has, or
+// when the context ends.
 func (n *Node) Stop(ctx context.Context) error {
 	n.mu.Lock()
 	if !n.stops {
 		n.stops = true
+		n.drainBy = drainBy(ctx)
 		close(n.stop)
 	}
 	runs := n.runs
@@ -39,6 +45,23 @@ func (n *Node) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// drainBy leaves a part of the time for what follows the moves.
+func drainBy(ctx context.Context) time.Time {
+	now := time.Now()
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return now.Add(drainLimit)
+	}
+	left := deadline.Sub(now)
+	return deadline.Add(-min(left/4, releaseLimit))
+}
+
+func (n *Node) drainUntil() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.drainBy
 }
 
 // die ends the node for a reason that it cannot go on with. The first one counts.
@@ -101,9 +124,10 @@ func (n *Node) close() {
 	}
 }
 
-// leave gives the session back, and the lead to another, so that nobody waits for this
-// node.
-func (n *Node) leave(release *control.Release) {
+// leave says what is calm, gives the session back, and the lead to another, so that nobody
+// waits for this node. In this order: once it is released the shards are others', in doubt
+// if anything is noted.
+func (n *Node) leave(release *control.Release, calm control.Quiet) {
 	if n.isOver() {
 		return
 	}
@@ -111,6 +135,11 @@ func (n *Node) leave(release *control.Release) {
 	defer cancel()
 	ctx, cancel = context.WithTimeout(ctx, releaseLimit)
 	defer cancel()
+	if len(calm.Items) > 0 {
+		if _, err := n.Propose(ctx, calm); err != nil {
+			n.cfg.Logger.Warn("shards without writers will be in doubt", "err", err)
+		}
+	}
 	if release != nil && ctx.Err() == nil {
 		if _, err := n.Propose(ctx, *release); err != nil {
 			n.cfg.Logger.Warn("the session was not given back: other nodes wait for its end", "err", err)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -33,6 +34,8 @@ type Node struct {
 	raft   *raft.Raft
 	leader *leader
 	roll   roll
+	// imports is what others have handed over to this node.
+	imports imports
 
 	agentWake, leaderWake, membersWake chan struct{}
 
@@ -47,7 +50,9 @@ type Node struct {
 	cause error
 	over  bool // ended is closed: no task begins
 	stops bool // stop is closed
-	runs  bool
+	// drainBy is how long a clean stop goes on handing over shards.
+	drainBy time.Time
+	runs    bool
 }
 
 // Open takes the data directory and listens. The error is one plain sentence that says
@@ -105,7 +110,7 @@ func (n *Node) Run(h Host) error {
 
 	a := newAgent(n, h)
 	a.run(n.stop) // until the node stops or ends, and nothing is served any more
-	n.leave(a.last)
+	n.leave(a.last, a.calm)
 	n.end(errStopped)
 	n.close()
 	return n.why()
