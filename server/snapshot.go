@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/leasecache/leasecache/internal/storage/memory"
@@ -97,6 +99,37 @@ func (s *Server) Ready() error {
 	defer s.mu.Unlock()
 	if s.stopped {
 		return errStopping
+	}
+	return s.serves()
+}
+
+// serves is nil if requests are done, here or by others.
+func (s *Server) serves() error {
+	if s.live() == 0 {
+		return errors.New("no session: the cluster has not confirmed this node yet")
+	}
+	m := s.routes.Map()
+	if m == nil {
+		if s.cfg.Peers == nil {
+			return nil // it is alone, and has all
+		}
+		return errors.New("no map: this node does not know yet who has what")
+	}
+	owned, ours := 0, 0
+	for _, o := range m.Owners {
+		if o == shard.NoOwner {
+			continue
+		}
+		owned++
+		if m.Nodes[o].ID == s.cfg.Keeper.Node() {
+			ours++
+		}
+	}
+	switch open := s.owner.Serving(); {
+	case owned == 0:
+		return errors.New("no shard has an owner yet")
+	case open < ours:
+		return fmt.Errorf("%d of this node's %d shards are open", open, ours)
 	}
 	return nil
 }

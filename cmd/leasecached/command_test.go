@@ -14,13 +14,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/shard"
 	"github.com/leasecache/leasecache/shard/single"
 )
 
 // fakeNode is a server that listens, and notes in which order it was treated.
 type fakeNode struct {
-	keeper *single.Keeper
+	keeper server.Keeper
 	lis    net.Listener
 	fails  chan error
 	steps  func(string)
@@ -64,7 +65,7 @@ type harness struct {
 
 func newHarness(environ ...string) *harness {
 	h := &harness{fails: make(chan error, 1)}
-	h.Command = NewCommand(environ, &h.stdout, &h.stderr, func(cfg Config, _ *slog.Logger, k *single.Keeper) (node, error) {
+	h.Command = NewCommand(environ, &h.stdout, &h.stderr, func(cfg Config, _ *slog.Logger, k server.Keeper, _ *member) (node, error) {
 		lis, err := net.Listen("tcp", cfg.Listen)
 		if err != nil {
 			return nil, err

@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/leasecache/leasecache/shard/single"
+	"github.com/leasecache/leasecache/server"
 )
 
 // The test binary is the program when this variable is set, so that signals
@@ -43,7 +43,9 @@ func program(t *testing.T, as string, args ...string) *exec.Cmd {
 // endlessNode never gets done with its stop.
 type endlessNode struct{}
 
-func listenEndless(Config, *slog.Logger, *single.Keeper) (node, error) { return endlessNode{}, nil }
+func listenEndless(Config, *slog.Logger, server.Keeper, *member) (node, error) {
+	return endlessNode{}, nil
+}
 
 func (endlessNode) Serve() error               { select {} }
 func (endlessNode) Stop(context.Context) error { select {} }

@@ -44,6 +44,7 @@ type agent struct {
 	calls   uint64
 	answers answers
 	seen    uint64       // version of the map that open goes by
+	routed  uint64       // version of the map that the Host was given
 	due     bool         // look at all shards again
 	sent    control.Mono // when the holder last sent
 	asked   control.Mono // when resets and releases were last asked for
@@ -103,6 +104,7 @@ func (a *agent) wake() time.Duration {
 	if a.holder.Expire(now) {
 		a.lapse()
 	}
+	a.route()
 	a.extend(now)
 	if a.session != 0 {
 		a.reconcile()
@@ -146,6 +148,20 @@ func (a *agent) next(now control.Reading, every time.Duration) time.Duration {
 		in = min(in, time.Duration(a.until.Mono-now.Mono), time.Duration(a.until.Wall-now.Wall))
 	}
 	return max(in, time.Millisecond)
+}
+
+// route has the Host know who has what, whether this node has anything or not.
+func (a *agent) route() {
+	var m shard.Map
+	a.n.fsm.view(func(st *control.State) {
+		if st.Version != a.routed {
+			m = st.Map()
+		}
+	})
+	if m.Version != a.routed && m.Version != 0 {
+		a.routed = m.Version
+		a.host.Route(m)
+	}
 }
 
 // lapse drops everything and gives the session back.

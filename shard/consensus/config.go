@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/leasecache/leasecache/internal/peer"
 	"github.com/leasecache/leasecache/shard"
 	"github.com/leasecache/leasecache/shard/control"
 )
@@ -24,6 +25,7 @@ type Config struct {
 	// ClientAddr and AdminAddr are told to clients and operators; nil is "".
 	ClientAddr, AdminAddr func() string
 	Memory                int64         // bytes; how many shards it can carry, against others
+	MaxItem               int           // bytes; the largest value that nodes ask of each other, 1 MiB if 0
 	Shards                uint32        // of a cluster that is made; 0 is 1024. Otherwise it must fit
 	SessionTTL            time.Duration // of a cluster that is made; 0 is the default
 	ClusterID             string        // of a cluster that is made; "" makes one up. Otherwise it must fit
@@ -37,8 +39,13 @@ type Config struct {
 }
 
 // Host is the data plane of a node: it serves what it is told to. One goroutine calls
-// it, and holds no lock.
+// it, and holds no lock; but for Conversation, which anybody may call.
 type Host interface {
+	// Route has the Host ask others for what is theirs, by a map that is newer than all it
+	// was given before, and is not changed.
+	Route(m shard.Map)
+	// Conversation serves clients' requests that another node sends, of one connection.
+	Conversation() peer.Conversation
 	// Extend begins a session or makes it longer. The Host answers nothing from the
 	// moment on at which either clock is at its end, whether it is told so or not. False
 	// says that this happened already, and all was dropped.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/leasecache/leasecache/internal/peer"
 	"github.com/leasecache/leasecache/shard"
 	"github.com/leasecache/leasecache/shard/control"
 )
@@ -56,6 +57,7 @@ type fakeHost struct {
 	over    bool             // it finds its session over, once
 	shut    map[shard.ID]bool
 	kept    map[shard.ID][]byte // what came with planned moves: the epochs it left
+	routed  uint64              // version of the map it goes by
 	cut     bool                // its process is not heard of; it may serve till its session's end
 }
 
@@ -65,6 +67,23 @@ func (o *observer) host(node string) *fakeHost {
 	h := &fakeHost{o: o, node: node, open: make(map[shard.ID]control.Start), shut: make(map[shard.ID]bool), kept: make(map[shard.ID][]byte), refuse: make(map[shard.ID]int)}
 	o.hosts = append(o.hosts, h)
 	return h
+}
+
+// noRequests refuses clients' requests of other nodes.
+type noRequests struct{}
+
+func (noRequests) Serve(_ peer.Request, r peer.Reply) { r.Fail("nothing is served here") }
+func (noRequests) Close()                             {}
+
+func (h *fakeHost) Conversation() peer.Conversation { return noRequests{} }
+
+func (h *fakeHost) Route(m shard.Map) {
+	h.o.mu.Lock()
+	defer h.o.mu.Unlock()
+	if m.Version <= h.routed {
+		h.o.fail("%s: map %d after map %d", h.node, m.Version, h.routed)
+	}
+	h.routed = m.Version
 }
 
 func (h *fakeHost) serves(id shard.ID, now control.Reading) bool {

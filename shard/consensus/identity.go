@@ -41,6 +41,20 @@ const (
 	identityFormat = 1
 )
 
+// FirstNode is the name of a node that makes a cluster and was given none.
+const FirstNode = "n1"
+
+// Mismatch is an error of what the operator said: the directory, or the cluster, is
+// another than he takes it for.
+type Mismatch struct{ text string }
+
+func (m *Mismatch) Error() string { return m.text }
+
+func mismatchf(format string, args ...any) error { return &Mismatch{fmt.Sprintf(format, args...)} }
+
+// ErrLocked says that the data directory is in use.
+var ErrLocked = errors.New("in use by another process")
+
 // mint makes up an id that nothing else has.
 func mint() string { return strings.ToLower(rand.Text()[:16]) }
 
@@ -57,7 +71,7 @@ func takeDir(dir string) (*os.File, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = errors.New("in use by another process: stop that one, or name another directory")
+			err = ErrLocked
 		}
 		return nil, errors.Join(fmt.Errorf("data directory %s is %w", dir, err), f.Close())
 	}
@@ -83,13 +97,13 @@ func whoAmI(dir string, c *Config) (identity, error) {
 	case id.Format != identityFormat:
 		return identity{}, fmt.Errorf("%s was written by another release, in format %d: run that release", path, id.Format)
 	case c.NodeID != "" && c.NodeID != id.Node:
-		return identity{}, fmt.Errorf("data directory %s is that of node %s: start it with --node-id %s, or name an empty directory for %s",
+		return identity{}, mismatchf("data directory %s is that of node %s: start it with --node-id %s, or name an empty directory for %s",
 			dir, id.Node, id.Node, c.NodeID)
 	case id.Cluster != "" && c.ClusterID != "" && c.ClusterID != id.Cluster:
-		return identity{}, fmt.Errorf("data directory %s is in cluster %s, and not in %s: leave --cluster-id out, or name an empty directory",
+		return identity{}, mismatchf("data directory %s is in cluster %s, and not in %s: leave --cluster-id out, or name an empty directory",
 			dir, id.Cluster, c.ClusterID)
 	case id.Shards != 0 && c.Shards != 0 && c.Shards != id.Shards:
-		return identity{}, fmt.Errorf("cluster %s was made with %d shards, which cannot be changed: start with --shards %d, or without",
+		return identity{}, mismatchf("cluster %s was made with %d shards, which cannot be changed: start with --shards %d, or without",
 			id.Cluster, id.Shards, id.Shards)
 	}
 	return id, nil
@@ -101,7 +115,11 @@ func newIdentity(dir string, c *Config) (identity, error) {
 			dir, identityName)
 	}
 	id := identity{Format: identityFormat, Node: c.NodeID, Birth: mint()}
-	if id.Node == "" {
+	switch {
+	case id.Node != "":
+	case len(c.Join) == 0:
+		id.Node = FirstNode
+	default:
 		id.Node = "n-" + mint()[:8]
 	}
 	if err := shard.CheckName(id.Node); err != nil {

@@ -78,20 +78,38 @@ func Open(cfg Config) (*Node, error) {
 	}
 	n.fsm = newFSM(func() { wake(n.agentWake); wake(n.leaderWake) }, n.die)
 	n.leader = &leader{n: n}
-	n.peers = peer.Config{Hello: n.hello, Known: n.known, Address: n.address, Dial: cfg.dial, Log: cfg.Logger}
+	n.peers = peer.Config{MaxPayload: max(cfg.MaxItem, 1<<20) + beyondItem, Hello: n.hello, Known: n.known, Address: n.address, Dial: cfg.dial, Log: cfg.Logger}
 	return n, nil
 }
 
-// Run joins or forms, registers and has the Host serve, until Stop, which it returns nil
-// after, or until the node cannot go on.
+// beyondItem is how much longer than a value a request for it can be.
+const beyondItem = 64 << 10
+
+// Enter takes the node into a cluster, which may take as long as the others need to come
+// up, or until the context ends. It is for those who have to know the cluster before Run.
+// The error is one plain sentence that says what to do, or the context's.
+func (n *Node) Enter(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stopped, forget := n.untilStopped()
+	defer forget()
+	defer context.AfterFunc(stopped, cancel)()
+	return n.enter(ctx)
+}
+
+// Run joins or forms, if Enter has not, registers and has the Host serve, until Stop, which
+// it returns nil after, or until the node cannot go on.
 func (n *Node) Run(h Host) error {
 	n.mu.Lock()
 	n.runs = true
 	n.mu.Unlock()
 	defer close(n.done)
-	err := n.enter()
+	err := n.Enter(context.Background())
 	if err == nil {
 		err = n.start()
+	}
+	if errors.Is(err, context.Canceled) {
+		err = errStopped
 	}
 	if err != nil {
 		n.end(err)
@@ -100,7 +118,7 @@ func (n *Node) Run(h Host) error {
 	}
 	close(n.started)
 	n.spawn(func() {
-		if err := n.port.Serve(func(from peer.Hello) peer.Conversation { return talk{n, from} }); err != nil {
+		if err := n.port.Serve(func(from peer.Hello) peer.Conversation { return talk{n, from, h.Conversation()} }); err != nil {
 			n.die(fmt.Errorf("cluster port: %w", err))
 		}
 	})
@@ -237,6 +255,22 @@ func (n *Node) hostport() string {
 	}
 	return n.ln.Addr().String()
 }
+
+// Call asks another node; see peer.Pool. Before Run nothing is sent.
+func (n *Node) Call(c peer.Call) error {
+	select {
+	case <-n.started:
+		return n.pool.Call(c)
+	default:
+		return errNotYet
+	}
+}
+
+var errNotYet = errors.New("this node has not begun to serve")
+
+// Keeper remembers in the log what this node's shards must not forget. It is there after
+// Enter.
+func (n *Node) Keeper() *Keeper { return NewKeeper(n.id.Node, n.id.Cluster, n.id.Shards, n) }
 
 // ID is the node's.
 func (n *Node) ID() string { return n.id.Node }
