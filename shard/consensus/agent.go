@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/leasecache/leasecache/shard"
@@ -48,12 +49,15 @@ type agent struct {
 	due     bool         // look at all shards again
 	sent    control.Mono // when the holder last sent
 	asked   control.Mono // when resets and releases were last asked for
-	leaving bool         // a clean stop: the shards are handed over
+	leaving bool         // before a clean stop: the shards are handed over
 	leaveBy time.Time    // what is left then is not
+	gone    sync.Once    // as many as can be were: says so
 	rests   bool         // the clean stop has come so far that nothing is served
-	stop    bool
-	last    *control.Release // of a session that ended because the node stops
-	calm    control.Quiet    // of that session
+	// A clean stop is asked for: it comes when the shards are gone.
+	stopping bool
+	stop     bool
+	last     *control.Release // of a session that ended because the node stops
+	calm     control.Quiet    // of that session
 }
 
 func newAgent(n *Node, h Host) *agent {
@@ -64,16 +68,18 @@ func newAgent(n *Node, h Host) *agent {
 	}
 }
 
-func (a *agent) run(stop <-chan struct{}) {
+func (a *agent) run(drain, stop <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for !a.stop {
 		select {
 		case <-timer.C:
 		case <-a.n.agentWake:
-		case <-stop:
-			stop, a.leaving, a.leaveBy = nil, true, a.n.drainUntil()
+		case <-drain:
+			drain, a.leaving, a.leaveBy = nil, true, a.n.drainUntil()
 			a.asked = 0
+		case <-stop:
+			stop, a.stopping = nil, true
 		case <-a.n.ended:
 			a.stop = true
 			a.holder.Stop()
@@ -98,7 +104,9 @@ func (a *agent) wake() time.Duration {
 		}
 	})
 	if !ready {
-		a.stop = a.stop || a.leaving
+		if a.leaving {
+			a.depart()
+		}
 		return idleEvery
 	}
 	if a.holder.Expire(now) {
@@ -112,10 +120,8 @@ func (a *agent) wake() time.Duration {
 	} else {
 		every = min(every, idleEvery)
 	}
-	if a.leaving && !a.stop && a.left() {
-		a.stop, a.rests = true, true
-		a.holder.Stop()
-		a.lapse()
+	if a.leaving && a.left() {
+		a.depart()
 	}
 	if a.stop {
 		return every
@@ -178,7 +184,7 @@ func (a *agent) lapse() {
 	clear(a.moves)
 	if release, ok := a.holder.Dropped(); ok {
 		a.n.imports.lapse(release.Session)
-		if a.stop || a.leaving {
+		if a.stop || a.stopping {
 			a.last = &release
 		} else {
 			a.n.send(release)
@@ -332,6 +338,17 @@ func (a *agent) ask() {
 	})
 	for _, e := range out {
 		a.n.send(e)
+	}
+}
+
+// depart says that what can be handed over was; and if the node is to stop, it serves
+// nothing from now on.
+func (a *agent) depart() {
+	a.gone.Do(func() { close(a.n.drained) })
+	if a.stopping && !a.stop {
+		a.stop, a.rests = true, true
+		a.holder.Stop()
+		a.lapse()
 	}
 }
 

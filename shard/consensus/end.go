@@ -26,9 +26,9 @@ const drainLimit = 10 * time.Second
 // when the context ends.
 func (n *Node) Stop(ctx context.Context) error {
 	n.mu.Lock()
+	n.drainLocked(ctx)
 	if !n.stops {
 		n.stops = true
-		n.drainBy = drainBy(ctx)
 		close(n.stop)
 	}
 	runs := n.runs
@@ -44,6 +44,33 @@ func (n *Node) Stop(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// Drain has this node own nothing any more, before a stop: its shards are moved to others
+// as planned, while it serves. It returns when it owns none, or when nobody is there to
+// take them, or when most of the context's time is over; or at the node's end. A node that
+// was drained goes on as a member, and is given shards again after its next start.
+func (n *Node) Drain(ctx context.Context) {
+	n.mu.Lock()
+	n.drainLocked(ctx)
+	runs := n.runs
+	n.mu.Unlock()
+	if !runs {
+		return
+	}
+	select {
+	case <-n.drained:
+	case <-n.ended:
+	case <-ctx.Done():
+	}
+}
+
+// drainLocked begins that, once; mu is held.
+func (n *Node) drainLocked(ctx context.Context) {
+	if n.drainBy.IsZero() {
+		n.drainBy = drainBy(ctx)
+		close(n.drain)
 	}
 }
 
