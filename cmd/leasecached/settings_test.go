@@ -74,7 +74,7 @@ func TestEverySourceOfEverySetting(t *testing.T) {
 	examples := map[string]string{
 		"node-id": "n7", "data-dir": "/d", "cluster-id": "c", "shards": "7", "session-ttl": "7s",
 		"listen": "[::1]:7", "admin": "localhost:7", "max-connections": "7", "stall-timeout": "7s",
-		"cluster":     "[::1]:7", "join": "[::1]:8", "advertise": "h",
+		"cluster": "[::1]:7", "join": "[::1]:8", "advertise": "h",
 		"unix-socket": "/s", "unix-mode": "0777", "auth-file": "/a", "idle-timeout": "7s", "requests-per-event": "7",
 		"drain-timeout": "7s", "memory": "7MiB", "max-item-size": "7KiB", "lease-only": "p:",
 		"threads": "7", "io": "goroutines", "log-level": "debug", "log-format": "json",
