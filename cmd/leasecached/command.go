@@ -200,7 +200,11 @@ func (c *Command) Close() error {
 		c.log.Info("stopping")
 		ctx, cancel := context.WithTimeout(context.Background(), c.Config.DrainTimeout)
 		defer cancel()
-		// The server first: clients get their answers, and under its closed
+		// While clients are still served, others take over, if there are any.
+		if c.member != nil {
+			c.member.Drain(ctx)
+		}
+		// Then the server: clients get their answers, and under its closed
 		// gate it asks the keeper to forget the notes of shards with nothing
 		// outstanding. So the keeper is needed until the server is done.
 		if err := c.node.Stop(ctx); err != nil {

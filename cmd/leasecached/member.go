@@ -114,8 +114,12 @@ func (p plane) Extend(s shard.Session, until control.Deadline) bool {
 	return p.Host.Extend(s, int64(until.Mono), int64(until.Wall))
 }
 
-func (p plane) Open(id shard.ID, st control.Start) error {
-	return p.Host.Open(id, owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted})
+func (p plane) Open(id shard.ID, st control.Start, moved []byte) error {
+	start := owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted}
+	if moved != nil {
+		return p.Host.OpenMoved(id, start, moved)
+	}
+	return p.Host.Open(id, start)
 }
 
 func (p plane) Route(m shard.Map) {

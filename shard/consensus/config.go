@@ -53,10 +53,19 @@ type Host interface {
 	// Lapse ends a session: when it returns the gates are shut, those who wait were
 	// told, and nothing of it is left.
 	Lapse(s shard.Session)
-	// Open serves a shard, beginning with nothing in memory.
-	Open(id shard.ID, st control.Start) error
-	// Raise goes on serving a shard at a higher epoch: leases end, all else stays.
+	// Open serves a shard, beginning with nothing in memory but what a former owner's Leave
+	// returned; nil: there is none.
+	Open(id shard.ID, st control.Start, moved []byte) error
+	// Raise goes on serving a shard at a higher epoch: leases end, all else stays. It opens
+	// what Leave has shut.
 	Raise(id shard.ID, to shard.Epoch)
+	// Leave shuts a shard for a planned move, and returns what its next owner has to know,
+	// which is never empty. Nothing is dropped until Close, Open or Lapse. False says that it
+	// is not served at that epoch, and nothing was done.
+	Leave(id shard.ID, at shard.Epoch) (moved []byte, ok bool)
+	// Rest is Lapse for a clean stop, before the session's time. It returns the shards that
+	// were open and in which, under the shut gate, no writer is outstanding.
+	Rest(s shard.Session) []shard.ID
 	// Close ends serving a shard and drops what is there.
 	Close(id shard.ID)
 }

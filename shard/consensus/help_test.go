@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -29,11 +31,12 @@ type observer struct {
 	mu     sync.Mutex
 	hosts  []*fakeHost
 	begun  map[control.At]string
+	shuts  map[shard.ID]control.Mono // when a gate was shut for a move
 	broken []string
 }
 
 func newObserver(t testing.TB) *observer {
-	o := &observer{t: t, clock: processClock(), begun: make(map[control.At]string)}
+	o := &observer{t: t, clock: processClock(), begun: make(map[control.At]string), shuts: make(map[shard.ID]control.Mono)}
 	t.Cleanup(func() { require.Empty(t, o.broken) })
 	return o
 }
@@ -52,14 +55,16 @@ type fakeHost struct {
 	opened  int
 	refuse  map[shard.ID]int // Opens that fail
 	over    bool             // it finds its session over, once
-	routed  uint64           // version of the map it goes by
-	cut     bool             // its process is not heard of; it may serve till its session's end
+	shut    map[shard.ID]bool
+	kept    map[shard.ID][]byte // what came with planned moves: the epochs it left
+	routed  uint64              // version of the map it goes by
+	cut     bool                // its process is not heard of; it may serve till its session's end
 }
 
 func (o *observer) host(node string) *fakeHost {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	h := &fakeHost{o: o, node: node, open: make(map[shard.ID]control.Start), refuse: make(map[shard.ID]int)}
+	h := &fakeHost{o: o, node: node, open: make(map[shard.ID]control.Start), shut: make(map[shard.ID]bool), kept: make(map[shard.ID][]byte), refuse: make(map[shard.ID]int)}
 	o.hosts = append(o.hosts, h)
 	return h
 }
@@ -83,7 +88,7 @@ func (h *fakeHost) Route(m shard.Map) {
 
 func (h *fakeHost) serves(id shard.ID, now control.Reading) bool {
 	_, ok := h.open[id]
-	return ok && h.until.Held(now)
+	return ok && !h.shut[id] && h.until.Held(now)
 }
 
 func (h *fakeHost) Extend(s shard.Session, until control.Deadline) bool {
@@ -94,7 +99,7 @@ func (h *fakeHost) Extend(s shard.Session, until control.Deadline) bool {
 	}
 	if s == h.session && (h.over || !h.until.Held(h.o.clock())) {
 		h.over = false
-		clear(h.open)
+		h.drop()
 		return false
 	}
 	h.session, h.until = s, until
@@ -107,11 +112,38 @@ func (h *fakeHost) Lapse(s shard.Session) {
 	if h.cut {
 		return
 	}
-	clear(h.open)
+	h.drop()
 	h.until = control.Deadline{}
 }
 
-func (h *fakeHost) Open(id shard.ID, st control.Start) error {
+func (h *fakeHost) drop() {
+	clear(h.open)
+	clear(h.shut)
+	clear(h.kept)
+}
+
+func (h *fakeHost) Rest(s shard.Session) []shard.ID {
+	h.o.mu.Lock()
+	calm := slices.Collect(maps.Keys(h.open))
+	h.o.mu.Unlock()
+	h.Lapse(s)
+	return calm
+}
+
+// Leave shuts a shard: what it returns goes to the next owner, and names the epoch.
+func (h *fakeHost) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
+	h.o.mu.Lock()
+	defer h.o.mu.Unlock()
+	st, ok := h.open[id]
+	if !ok || st.Epoch != at || h.shut[id] || !h.until.Held(h.o.clock()) {
+		return nil, false
+	}
+	h.shut[id] = true
+	h.o.shuts[id] = h.o.clock().Mono
+	return append(h.kept[id], byte(at)), true
+}
+
+func (h *fakeHost) Open(id shard.ID, st control.Start, moved []byte) error {
 	h.o.mu.Lock()
 	defer h.o.mu.Unlock()
 	if h.refuse[id] > 0 {
@@ -126,6 +158,10 @@ func (h *fakeHost) Open(id shard.ID, st control.Start) error {
 	}
 	h.begin(id, st.Epoch)
 	h.open[id] = st
+	delete(h.kept, id)
+	if moved != nil {
+		h.kept[id] = moved
+	}
 	h.opened++
 	return nil
 }
@@ -148,12 +184,14 @@ func (h *fakeHost) Raise(id shard.ID, to shard.Epoch) {
 	h.begin(id, to)
 	st.Epoch = to
 	h.open[id] = st
+	delete(h.shut, id)
 }
 
 func (h *fakeHost) Close(id shard.ID) {
 	h.o.mu.Lock()
 	defer h.o.mu.Unlock()
 	delete(h.open, id)
+	delete(h.shut, id)
 }
 
 // served is how many shards are served now, and by whom.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -33,11 +34,15 @@ type Node struct {
 	raft   *raft.Raft
 	leader *leader
 	roll   roll
+	// imports is what others have handed over to this node.
+	imports imports
 
 	agentWake, leaderWake, membersWake chan struct{}
 
 	started chan struct{} // closed when the fields above are there
 	ended   chan struct{} // closed when the node is to be no more, with or without a cause
+	drain   chan struct{} // closed by Drain, and by Stop
+	drained chan struct{} // closed when that need not be waited for any more
 	stop    chan struct{} // closed by Stop
 	done    chan struct{} // closed by Run
 	tasks   sync.WaitGroup
@@ -47,7 +52,9 @@ type Node struct {
 	cause error
 	over  bool // ended is closed: no task begins
 	stops bool // stop is closed
-	runs  bool
+	// drainBy is how long shards are handed over before a clean stop; zero: drain is open.
+	drainBy time.Time
+	runs    bool
 }
 
 // Open takes the data directory and listens. The error is one plain sentence that says
@@ -69,7 +76,7 @@ func Open(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, id: id, lock: lock, ln: ln,
 		agentWake: make(chan struct{}, 1), leaderWake: make(chan struct{}, 1), membersWake: make(chan struct{}, 1),
-		started: make(chan struct{}), ended: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
+		started: make(chan struct{}), ended: make(chan struct{}), drain: make(chan struct{}), drained: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	n.fsm = newFSM(func() { wake(n.agentWake); wake(n.leaderWake) }, n.die)
 	n.leader = &leader{n: n}
@@ -122,8 +129,8 @@ func (n *Node) Run(h Host) error {
 	n.spawn(n.announce)
 
 	a := newAgent(n, h)
-	a.run(n.stop) // until the node stops or ends, and nothing is served any more
-	n.leave(a.last)
+	a.run(n.drain, n.stop) // until the node stops or ends, and nothing is served any more
+	n.leave(a.last, a.calm)
 	n.end(errStopped)
 	n.close()
 	return n.why()

@@ -28,6 +28,9 @@ func (t talk) Serve(q peer.Request, r peer.Reply) {
 	case peer.KindPropose:
 		data := slices.Clone(q.Payload)
 		t.n.spawn(func() { reply(r, t.n.proposed(data)) })
+	case peer.KindImport:
+		said, why := t.n.handed(q.Payload)
+		r.Send([]byte{byte(said)}, []byte(why))
 	case peer.KindJoin:
 		data := slices.Clone(q.Payload)
 		t.n.spawn(func() { reply(r, t.n.admit(t.from, data)) })
