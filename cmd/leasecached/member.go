@@ -85,8 +85,11 @@ func (m *member) clock() control.Reading {
 	return control.Reading{Mono: control.Mono(mono), Wall: control.Wall(wall)}
 }
 
-// clientAddr is where clients reach this node, from wherever they are.
+// clientAddr is where clients reach this node, from wherever they are; "" while it joins.
 func (m *member) clientAddr() string {
+	if m.srv == nil {
+		return ""
+	}
 	addr := m.srv.Addr().String()
 	if !anywhere(addr) {
 		return addr

@@ -9,6 +9,7 @@ import (
 
 	"github.com/leasecache/leasecache/shard"
 	"github.com/leasecache/leasecache/shard/consensus"
+	"github.com/leasecache/leasecache/shard/control"
 )
 
 // setting is one line of the table below.
@@ -80,7 +81,7 @@ var groups = []group{
 			number(func(c *Config) *uint32 { return &c.Shards }, 1, shard.MaxCount)},
 		{"session-ttl", "DURATION", "3s", quoted,
 			"how long a node may serve unconfirmed; another than the cluster's is ignored with a warning",
-			duration(func(c *Config) *time.Duration { return &c.SessionTTL }, time.Second, time.Minute)},
+			duration(func(c *Config) *time.Duration { return &c.SessionTTL }, time.Second, control.MaxTTL)},
 	}},
 	{"Network", []setting{
 		{"listen", "ADDRESS", "127.0.0.1:11211", quoted,
@@ -98,7 +99,7 @@ var groups = []group{
 		{"cluster", "ADDRESS", "127.0.0.1:11213", quoted,
 			"address for other nodes; with --ephemeral there is no such port",
 			address(func(c *Config) *string { return &c.Cluster })},
-		{"join", "ADDRESS,…", "", many,
+		{"join", "ADDRESSES", "", many,
 			"cluster addresses of nodes to join; counts when the data directory is made, and may stay",
 			addresses(func(c *Config) *[]string { return &c.Join })},
 		{"advertise", "HOST", "", quoted,

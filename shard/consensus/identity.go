@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/leasecache/leasecache/shard"
 )
 
@@ -24,6 +26,7 @@ type identity struct {
 	Incarnation uint64 `json:"incarnation,omitempty"`
 	Shards      uint32 `json:"shards,omitempty"`
 	Phase       phase  `json:"phase,omitempty"`
+	Sum         uint64 `json:"sum"` // of the rest, see sum
 }
 
 // phase is how far a directory has come. A log that is missing is right while it forms or
@@ -40,6 +43,17 @@ const (
 	identityName   = "node.json"
 	identityFormat = 1
 )
+
+// sum tells a file that says what was written from one that a disk changed: a node with
+// another name, or of another cluster, is read as easily.
+func (id identity) sum() uint64 {
+	id.Sum = 0
+	data, err := json.Marshal(id)
+	if err != nil {
+		panic(err) // a struct of strings and numbers
+	}
+	return xxhash.Sum64(data)
+}
 
 // FirstNode is the name of a node that makes a cluster and was given none.
 const FirstNode = "n1"
@@ -90,7 +104,10 @@ func whoAmI(dir string, c *Config) (identity, error) {
 		return identity{}, fmt.Errorf("data directory: %w", err)
 	}
 	var id identity
-	if err := json.Unmarshal(data, &id); err != nil {
+	if err = json.Unmarshal(data, &id); err == nil && id.Format == identityFormat && id.Sum != id.sum() {
+		err = errors.New("its checksum is wrong")
+	}
+	if err != nil {
 		return identity{}, fmt.Errorf("%s is damaged (%w): put back a copy of it, or start on an empty directory under another --node-id", path, err)
 	}
 	switch {
@@ -103,8 +120,8 @@ func whoAmI(dir string, c *Config) (identity, error) {
 		return identity{}, mismatchf("data directory %s is in cluster %s, and not in %s: leave --cluster-id out, or name an empty directory",
 			dir, id.Cluster, c.ClusterID)
 	case id.Shards != 0 && c.Shards != 0 && c.Shards != id.Shards:
-		return identity{}, mismatchf("cluster %s was made with %d shards, which cannot be changed: start with --shards %d, or without",
-			id.Cluster, id.Shards, id.Shards)
+		return identity{}, mismatchf("cluster %s was made with %d shards, which cannot become %d: start with --shards %d, or without",
+			id.Cluster, id.Shards, c.Shards, id.Shards)
 	}
 	return id, nil
 }
@@ -130,6 +147,7 @@ func newIdentity(dir string, c *Config) (identity, error) {
 
 // save replaces the file: whoever reads it finds the old one or the new one, whole.
 func (id identity) save(dir string) error {
+	id.Sum = id.sum()
 	data, err := json.Marshal(id)
 	if err != nil {
 		return err

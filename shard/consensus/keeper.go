@@ -178,6 +178,9 @@ func (k *Keeper) Quiet(ctx context.Context, ids []shard.ID) error {
 	calm := make(map[shard.Session][]control.Calm)
 	k.log.View(func(st *control.State) {
 		for _, id := range ids {
+			if int(id) >= len(st.Shards) {
+				return // nothing is known yet, and nothing was noted
+			}
 			s := &st.Shards[id]
 			if s.Session != 0 && st.Sessions[s.Session].Node == k.node && s.Noted != (shard.Note{}) {
 				calm[s.Session] = append(calm[s.Session], control.Calm{Shard: id, Epoch: s.Epoch, Notes: s.Notes})

@@ -151,6 +151,9 @@ func (n *Node) start() error {
 		return fmt.Errorf("data directory %s has lost the log of %s, and with it what it promised the others: start on an empty directory under another --node-id, with --join",
 			n.cfg.Dir, n.id.Node)
 	}
+	if err := n.disk.log.check(); err != nil {
+		return fmt.Errorf("data directory %s: %w: start on an empty directory under another --node-id, with --join", n.cfg.Dir, err)
+	}
 	n.port = peer.Listen(n.ln, n.peers)
 	n.pool = peer.NewPool(n.peers)
 	self := raftAddress(n.id.Node, n.hostport())
@@ -166,7 +169,7 @@ func (n *Node) start() error {
 			return fmt.Errorf("data directory %s: %w", n.cfg.Dir, err)
 		}
 	}
-	guarded := &guardedLog{LogStore: n.cfg.store(n.disk.bolt), limit: storeLimit, die: n.die}
+	guarded := &guardedLog{LogStore: n.cfg.store(n.disk.log), limit: storeLimit, die: n.die}
 	if n.raft, err = raft.NewRaft(raftConfig(n.id.Node, log), n.fsm, guarded, n.disk.bolt, n.disk.snaps, n.trans); err != nil {
 		return fmt.Errorf("data directory %s: %w", n.cfg.Dir, err)
 	}

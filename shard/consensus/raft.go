@@ -36,6 +36,7 @@ const (
 // disk is what raft keeps: its log, its vote, its snapshots.
 type disk struct {
 	bolt  *raftboltdb.BoltStore
+	log   summedLog // in bolt
 	snaps *raft.FileSnapshotStore
 }
 
@@ -53,15 +54,15 @@ func openDisk(dir string, log hclog.Logger) (*disk, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("snapshots in %s: %w", dir, err), bolt.Close())
 	}
-	return &disk{bolt: bolt, snaps: snaps}, nil
+	return &disk{bolt: bolt, log: summedLog{bolt}, snaps: snaps}, nil
 }
 
 // used says whether raft has kept anything here.
-func (d *disk) used() (bool, error) { return raft.HasExistingState(d.bolt, d.bolt, d.snaps) }
+func (d *disk) used() (bool, error) { return raft.HasExistingState(d.log, d.bolt, d.snaps) }
 
 // bootstrap makes the node the only voter of a cluster that begins.
 func (d *disk) bootstrap(node string, at raft.ServerAddress, trans raft.Transport, log hclog.Logger) error {
-	return raft.BootstrapCluster(raftConfig(node, log), d.bolt, d.bolt, d.snaps, trans, raft.Configuration{
+	return raft.BootstrapCluster(raftConfig(node, log), d.log, d.bolt, d.snaps, trans, raft.Configuration{
 		Servers: []raft.Server{{Suffrage: raft.Voter, ID: raft.ServerID(node), Address: at}},
 	})
 }
