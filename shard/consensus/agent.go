@@ -253,7 +253,7 @@ func (a *agent) look(st *control.State, id shard.ID) (job, bool) {
 		if s.Session == a.session && s.Epoch == m.epoch && s.Transfer.ID == m.of.id {
 			return job{}, false // carry goes on about it
 		}
-		delete(a.moves, id)
+		a.moveEnds(m, s.Session == a.session)
 	}
 	step := st.Next(id, a.session, a.open[id], func(via uint64) bool {
 		return a.n.imports.holds(transfer{id, via}, a.session)
