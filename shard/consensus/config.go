@@ -20,7 +20,8 @@ type Config struct {
 	Cluster string   // host:port to listen on for other nodes; port 0 picks one
 	Join    []string // addresses of members; counts for a directory without a cluster
 
-	// Advertise is where others reach this node, if that is not where it listens.
+	// Advertise is the host at which others reach this node, or host:port, if that is not
+	// where it listens.
 	Advertise string
 	// ClientAddr and AdminAddr are told to clients and operators; nil is "".
 	ClientAddr, AdminAddr func() string

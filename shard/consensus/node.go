@@ -255,10 +255,15 @@ func (n *Node) servers() []server {
 
 // hostport is where others reach this node.
 func (n *Node) hostport() string {
-	if n.cfg.Advertise != "" {
+	at := n.ln.Addr().String()
+	if n.cfg.Advertise == "" {
+		return at
+	}
+	if _, _, err := net.SplitHostPort(n.cfg.Advertise); err == nil {
 		return n.cfg.Advertise
 	}
-	return n.ln.Addr().String()
+	_, port, _ := net.SplitHostPort(at)
+	return net.JoinHostPort(n.cfg.Advertise, port)
 }
 
 // Call asks another node; see peer.Pool. Before Run nothing is sent.
