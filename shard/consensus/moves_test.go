@@ -359,3 +359,26 @@ func TestImportsAreBounded(t *testing.T) {
 }
 
 func first(v verdict, _ string) verdict { return v }
+
+// FuzzReadPart: whatever another node sends is refused, or is a part that goes in a frame
+// as the same bytes.
+func FuzzReadPart(f *testing.F) {
+	for _, p := range []part{
+		{of: transfer{3, 9}, to: 4},
+		{of: transfer{1 << 16, 1 << 63}, to: 1 << 40, total: maxImport, offset: maxImport - 2, data: []byte("ab")},
+	} {
+		payload := p.payload()
+		f.Add(append(payload[0], payload[1]...))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := readPart(b)
+		if err != nil {
+			return
+		}
+		payload := p.payload()
+		require.Equal(t, b, append(payload[0], payload[1]...))
+		var i imports
+		said, _ := i.take(&p)
+		require.Equal(t, p.to > 0 && p.total > 0 && len(p.data) == p.total, said == complete)
+	})
+}
