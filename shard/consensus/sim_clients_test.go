@@ -117,7 +117,7 @@ func (s *sim) client(i int) {
 		for !c.over() {
 			id := shard.ID(c.r.IntN(simShards))
 			intents, plain := simKeys[id][0], simKeys[id][1]
-			switch c.r.IntN(8) {
+			switch c.r.IntN(9) {
 			case 0:
 				c.update(id, intents)
 			case 1:
@@ -127,7 +127,7 @@ func (s *sim) client(i int) {
 			default:
 				c.get(id, intents)
 			}
-			c.idle(100 * time.Millisecond)
+			c.idle(80 * time.Millisecond)
 		}
 	})
 }
@@ -319,7 +319,7 @@ func (c *client) update(id shard.ID, key string) {
 	hash, k := hashOf(key)
 	in := owner.Intent{Kind: lease.Fenced, Length: time.Duration(100+c.r.IntN(900)) * time.Millisecond, Nonce: strconv.AppendUint(nil, c.r.Uint64()|1<<63, 16)}
 	if c.r.IntN(4) == 0 {
-		in.Kind = lease.Bounded
+		in.Kind, in.Length = lease.Bounded, 4*in.Length
 	}
 	begin := time.Now() // the source acknowledged its timeout
 	// e·(1-drift) less a margin; the settings' margin is half a second, which is too long
@@ -347,7 +347,10 @@ func (c *client) update(id shard.ID, key string) {
 	}
 	c.s.saw("an intent")
 	c.idle(2 * in.Length / 3)
-	if c.r.IntN(5) == 0 {
+	switch {
+	case in.Kind == lease.Bounded: // he uses the time that he has
+		c.idle(in.Length / 2)
+	case c.r.IntN(3) == 0:
 		c.s.saw("a writer is slow")
 		c.idle(6 * time.Second)
 	}
@@ -360,7 +363,7 @@ func (c *client) update(id shard.ID, key string) {
 		return
 	}
 	c.s.saw("a commit under an intent")
-	if c.r.IntN(6) == 0 {
+	if c.r.IntN(3) == 0 {
 		c.s.saw("a writer is gone")
 		return
 	}

@@ -64,66 +64,125 @@ func (s *sim) disturb() {
 		}
 		return
 	}
-	other := s.nodes[s.rng.IntN(len(s.nodes))]
-	switch s.rng.IntN(14) {
-	case 0:
-		s.note("%s is cut off", n)
-		s.cutOff(n.name, true, true)
-	case 1:
-		s.note("%s hears nobody", n)
-		s.cutOff(n.name, true, false)
-	case 2:
-		s.note("nobody hears %s", n)
-		s.cutOff(n.name, false, true)
-	case 3:
-		s.note("%s and %s do not hear each other", n, other)
-		s.net.set(n.name, other.name, true)
-		s.net.set(other.name, n.name, true)
-	case 4:
-		s.note("%s does not hear %s", n, other)
-		s.net.set(other.name, n.name, true)
-	case 5:
-		s.note("what %s says to %s is slow", n, other)
-		s.net.slow(n.name, other.name, time.Duration(s.rng.IntN(400))*time.Millisecond)
-	case 6:
-		s.note("connections of %s break", n)
-		s.net.reset(n.name, "")
-	case 7:
-		by := time.Duration(s.rng.Int64N(int64(20 * time.Second)))
-		if s.rng.IntN(2) == 0 {
-			by = -by
+	of := s.of
+	if of == nil {
+		of = allFaults
+	}
+	of[s.rng.IntN(len(of))](s, n)
+}
+
+// fault is something that goes wrong with a node that runs.
+type fault func(*sim, *simNode)
+
+var allFaults = []fault{
+	cutOffFault, deafFault, muteFault, partedFault, halfPartedFault, slowFault, resetFault, lateFault,
+	steppedFault, stalledFault, killedFault, zombieFault, stoppedFault, drainedFault,
+	healed, healed, healed, healed,
+}
+
+func cutOffFault(s *sim, n *simNode) {
+	s.note("%s is cut off", n)
+	s.cutOff(n.name, true, true)
+}
+
+func deafFault(s *sim, n *simNode) {
+	s.note("%s hears nobody", n)
+	s.cutOff(n.name, true, false)
+}
+
+func muteFault(s *sim, n *simNode) {
+	s.note("nobody hears %s", n)
+	s.cutOff(n.name, false, true)
+}
+
+func partedFault(s *sim, n *simNode) {
+	other := s.another(n)
+	s.note("%s and %s do not hear each other", n, other)
+	s.net.set(n.name, other.name, true)
+	s.net.set(other.name, n.name, true)
+}
+
+func halfPartedFault(s *sim, n *simNode) {
+	other := s.another(n)
+	s.note("%s does not hear %s", n, other)
+	s.net.set(other.name, n.name, true)
+}
+
+func slowFault(s *sim, n *simNode) {
+	other := s.another(n)
+	s.note("what %s says to %s is slow", n, other)
+	s.net.slow(n.name, other.name, time.Duration(s.rng.IntN(400))*time.Millisecond)
+}
+
+func resetFault(s *sim, n *simNode) {
+	s.note("connections of %s break", n)
+	s.net.reset(n.name, "")
+}
+
+// lateFault: what the node is granted it hears of late; then of nothing any more.
+func lateFault(s *sim, n *simNode) {
+	s.note("%s hears late, and is cut off", n)
+	by := time.Duration(200+s.rng.IntN(1000)) * time.Millisecond
+	for _, from := range s.nodes {
+		s.net.slow(from.name, n.name, by)
+	}
+	s.sleep(3 * time.Second)
+	s.cutOff(n.name, true, true)
+}
+
+func steppedFault(s *sim, n *simNode) {
+	by := time.Duration(s.rng.Int64N(int64(20 * time.Second)))
+	if s.rng.IntN(2) == 0 {
+		by = -by
+	}
+	s.note("the wall clock of %s is stepped", n)
+	s.say("by %v", by)
+	n.clock.step(by)
+}
+
+func stalledFault(s *sim, n *simNode) {
+	d := time.Duration(s.rng.Int64N(int64(5 * time.Second)))
+	s.note("%s stands still", n)
+	s.say("for %v", d)
+	s.stall(n, d)
+}
+
+func killedFault(s *sim, n *simNode) {
+	s.note("%s is killed", n)
+	n.proc.kill(false)
+	s.mayRestart(n)
+}
+
+func zombieFault(s *sim, n *simNode) {
+	s.note("%s lives on as a zombie", n)
+	n.proc.kill(true)
+	s.mayRestart(n)
+}
+
+func stoppedFault(s *sim, n *simNode) {
+	s.note("%s is stopped", n)
+	n.proc.stop()
+	s.mayRestart(n)
+}
+
+func drainedFault(s *sim, n *simNode) { s.drain(n) }
+
+func healed(s *sim, _ *simNode) {
+	s.say("links are healed")
+	s.heal()
+}
+
+func (s *sim) another(n *simNode) *simNode {
+	for {
+		if other := s.nodes[s.rng.IntN(len(s.nodes))]; other != n {
+			return other
 		}
-		s.note("the wall clock of %s is stepped", n)
-		s.say("by %v", by)
-		n.clock.step(by)
-	case 8:
-		d := time.Duration(s.rng.Int64N(int64(5 * time.Second)))
-		s.note("%s stands still", n)
-		s.say("for %v", d)
-		s.stall(n, d)
-	case 9:
-		s.note("%s is killed", n)
-		n.proc.kill(false)
-		if s.rng.IntN(2) == 0 {
-			s.restart(n)
-		}
-	case 10:
-		s.note("%s lives on as a zombie", n)
-		n.proc.kill(true)
-		if s.rng.IntN(2) == 0 {
-			s.restart(n)
-		}
-	case 11:
-		s.note("%s is stopped", n)
-		n.proc.stop()
-		if s.rng.IntN(2) == 0 {
-			s.restart(n)
-		}
-	case 12:
-		s.drain(n)
-	default:
-		s.say("links are healed")
-		s.heal()
+	}
+}
+
+func (s *sim) mayRestart(n *simNode) {
+	if s.rng.IntN(2) == 0 {
+		s.restart(n)
 	}
 }
 

@@ -194,11 +194,13 @@ func (p *simProc) kill(zombie bool) {
 
 // stop ends it cleanly, as leasecached does.
 func (p *simProc) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if w := p.serving(); w != nil {
 		w.stop(ctx)
 	}
+	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
 	if err := p.node.Stop(ctx); err != nil {
 		p.on.s.fail("%s does not stop: %v", p.on.name, err)
 	}

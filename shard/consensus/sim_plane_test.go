@@ -87,6 +87,9 @@ func (w *plane) Lapse(id shard.Session) {
 	if !w.told() {
 		return
 	}
+	for w.p.on.s.bug == bugFromApply && w.live() && !w.p.over() {
+		time.Sleep(time.Millisecond)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.owner.Lapse(id)

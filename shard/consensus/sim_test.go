@@ -20,7 +20,6 @@ import (
 	"github.com/leasecache/leasecache/server/owner"
 	"github.com/leasecache/leasecache/shard"
 	"github.com/leasecache/leasecache/shard/consensus"
-	"github.com/leasecache/leasecache/shard/control"
 )
 
 var (
@@ -47,7 +46,7 @@ type sim struct {
 	dir   string
 	ttl   time.Duration
 	bug   bug
-	calm  bool
+	of    []fault // that may happen; nil is all
 	net   *simNet
 	nodes []*simNode
 	src   *source
@@ -261,11 +260,17 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-var simMustSee = []string{}
+// simMustSee is what must have happened in some run, or the simulation proves less than it
+// seems to.
+var simMustSee = []string{
+	"a shard is opened", "a command is done", "a command is done late", "a hit", "a value is stored", "a fill is refused",
+	"a read is refused", "a read waits", "a key is closed", "the source is fenced", "an invalidation",
+	"an intent", "an intent is refused", "a commit under an intent", "a writer is gone", "a writer is slow",
+	"a writer meets the fence", "a bounded writer is too late", "a drain is agreed on", "a node lives on as a zombie",
+}
 
 func valueOf(version uint64) []byte { return binary.BigEndian.AppendUint64(nil, version) }
 
 func versionOf(value []byte) uint64 { return binary.BigEndian.Uint64(value) }
 
 var _ consensus.Host = (*plane)(nil)
-var _ = control.Keep
