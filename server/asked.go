@@ -29,6 +29,7 @@ type conversation struct {
 	mu      sync.Mutex
 	session *session // nil when nothing is served any more
 	at      reading
+	read    uint64   // what arrived with the last request; 0: it came alone
 	spare   *pending // whose queue the session has
 
 	waits struct {
@@ -105,7 +106,7 @@ func (c *conversation) Serve(q internode.Request, r internode.Reply) {
 		r.Fail("clients' requests only are served here")
 		return
 	}
-	c.serve(q.Payload, q.Fresh, asking{node: r})
+	c.serve(q.Payload, q.Read, asking{node: r})
 }
 
 // asking is who asks: another node, or this one.
@@ -148,8 +149,8 @@ var (
 )
 
 // serve executes one request. The clock is read after its bytes have arrived, and
-// serves all that arrived with it: see server/owner/gate.go.
-func (c *conversation) serve(payload []byte, fresh bool, from asking) {
+// serves all that arrived with it, which read says: see server/owner/gate.go.
+func (c *conversation) serve(payload []byte, read uint64, from asking) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.session
@@ -157,8 +158,8 @@ func (c *conversation) serve(payload []byte, fresh bool, from asking) {
 		from.fail(errStopping.Error())
 		return
 	}
-	if fresh || c.at.now == 0 {
-		c.at = c.srv.read()
+	if read == 0 || read != c.read {
+		c.at, c.read = c.srv.read(), read
 	}
 	whole, ok := c.execute(s, payload)
 	if !ok {

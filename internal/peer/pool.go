@@ -166,7 +166,7 @@ func (c *conn) look(now time.Time) {
 	life := c.in.reads.Load() + c.chunks.Load()
 	c.mu.Lock()
 	standing := c.mu.nc != nil && !c.mu.down
-	calls, end := c.mu.slots.inFlight(), c.mu.out.end()
+	calls, end, paced := c.mu.slots.inFlight(), c.mu.out.end(), c.mu.pace.ours
 	c.mu.Unlock()
 	if !standing {
 		c.seen.heardAt, c.seen.usedAt = now, now
@@ -184,10 +184,10 @@ func (c *conn) look(now time.Time) {
 	switch quiet := now.Sub(c.seen.heardAt); {
 	case quiet >= t.silence:
 		c.lane.failed(c, fmt.Errorf("connection to %s lost: %w for %v", c.lane.node, errSilent, t.silence))
-	case quiet >= t.ping:
+	case quiet >= t.ping, now.Sub(paced) >= t.ping && c.seen.usedAt.Equal(now):
 		c.mu.Lock()
 		if !c.mu.down {
-			c.mu.out.add(ping, 0, 0)
+			c.mu.out.add(ping, 0, 0, 0)
 			c.seen.usedEnd = c.mu.out.end()
 		}
 		c.mu.Unlock()
