@@ -27,11 +27,12 @@ var (
 type Call struct {
 	Node string
 	// Lane picks the connection. Calls with the same lane go out in the order
-	// of their Call; answers come in any order. After a connection was lost, a
-	// call that was sent over it may still be done, after later ones.
+	// of their Call, and are served in that order or not at all, also after a
+	// connection was lost (turns.go); answers come in any order.
 	Lane int
 	Kind Kind
-	// Deadline is when Done is told ErrDeadline. Required unless Done is nil.
+	// Deadline is when Done is told ErrDeadline, and until when the call may be
+	// served (until.go). Required unless Done is nil.
 	Deadline time.Time
 	// Payload goes as one; it is copied before Call returns.
 	Payload [][]byte
