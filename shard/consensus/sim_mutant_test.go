@@ -23,6 +23,7 @@ func TestSimulationFindsBugs(t *testing.T) {
 		{bugNoDoubt, "a host forgets the doubt", ends},
 		{bugNoClosure, "a host opens a shard that is to be closed", ends},
 		{bugDeafToClose, "a host goes on serving what it is to close", []fault{drainedFault}},
+		{bugNoWriters, "writers are not handed over", []fault{drainedFault}},
 		{bugDrift, "clocks drift more than is allowed", links},
 		{bugOneClock, "the monotonic clock is stepped as the other one", []fault{steppedFault, cutOffFault, healed}},
 	} {

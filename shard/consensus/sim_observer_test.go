@@ -106,6 +106,7 @@ const (
 	bugNoDoubt
 	bugNoClosure
 	bugDeafToClose
+	bugNoWriters // what is handed over leaves the writers out
 	bugDrift
 	bugOneClock
 )

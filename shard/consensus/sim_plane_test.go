@@ -63,7 +63,7 @@ func (w *plane) read() int64 {
 	return int64(now.Mono)
 }
 
-// Extend, Lapse, Route, Open, Raise, Close and Conversation are consensus.Host.
+// Extend and the rest are consensus.Host.
 func (w *plane) Extend(id shard.Session, until control.Deadline) bool {
 	if !w.told() {
 		return false
@@ -83,7 +83,14 @@ func (w *plane) Extend(id shard.Session, until control.Deadline) bool {
 	return true
 }
 
-func (w *plane) Lapse(id shard.Session) {
+func (w *plane) Lapse(id shard.Session) { w.lapse(id, func() { w.owner.Lapse(id) }) }
+
+func (w *plane) Rest(id shard.Session) (calm []shard.ID) {
+	w.lapse(id, func() { calm = w.owner.Rest(id) })
+	return calm
+}
+
+func (w *plane) lapse(id shard.Session, how func()) {
 	if !w.told() {
 		return
 	}
@@ -92,7 +99,7 @@ func (w *plane) Lapse(id shard.Session) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.owner.Lapse(id)
+	how()
 	if w.session <= id {
 		w.session = 0
 	}
@@ -101,7 +108,7 @@ func (w *plane) Lapse(id shard.Session) {
 	clear(w.at[:])
 }
 
-func (w *plane) Open(id shard.ID, st control.Start) error {
+func (w *plane) Open(id shard.ID, st control.Start, moved []byte) error {
 	if !w.told() {
 		return nil
 	}
@@ -113,7 +120,15 @@ func (w *plane) Open(id shard.ID, st control.Start) error {
 	case bugNoClosure:
 		st.Closed = 0
 	}
-	err := w.owner.Open(id, owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted})
+	start := owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted}
+	var err error
+	if moved != nil {
+		start.Moved, err = lease.DecodeHandover(moved)
+		w.p.on.s.saw("a shard is opened as planned")
+	}
+	if err == nil {
+		err = w.owner.Open(id, start)
+	}
 	if err != nil {
 		w.set(id, 0)
 		return err
@@ -130,6 +145,21 @@ func (w *plane) Raise(id shard.ID, to shard.Epoch) {
 	w.set(id, to)
 	w.owner.Raise(id, to)
 	w.p.on.s.opened(w, id, to)
+}
+
+func (w *plane) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
+	if !w.told() {
+		return nil, false
+	}
+	left, ok := w.owner.Leave(id, at)
+	if !ok {
+		return nil, false
+	}
+	if w.p.on.s.bug == bugNoWriters {
+		left.Writers = nil
+	}
+	w.set(id, 0)
+	return left.Append(nil), true
 }
 
 func (w *plane) Close(id shard.ID) {
