@@ -250,7 +250,7 @@ func (f *forward) next(err error) {
 func (f *forward) retry() {
 	f.place, _ = f.srv.routes.RouteHash(f.hash)
 	if f.place.Local && !f.replaces {
-		f.srv.home.serve(f.payload[0], true, asking{self: f.done})
+		f.srv.home.serve(f.payload[0], 0, asking{self: f.done})
 		return
 	}
 	f.away.mu.Lock()

@@ -69,7 +69,7 @@ func Open(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	ln, err := net.Listen("tcp", cfg.Cluster)
+	ln, err := cfg.listen(cfg.Cluster)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--cluster: %w", err), lock.Close())
 	}
