@@ -108,6 +108,7 @@ const (
 	bugDeafToClose
 	bugDrift
 	bugOneClock
+	bugNothingMoved
 )
 
 // forgetful is a keeper that says it has noted what it has not.

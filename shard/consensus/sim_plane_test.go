@@ -63,7 +63,7 @@ func (w *plane) read() int64 {
 	return int64(now.Mono)
 }
 
-// Extend, Lapse, Route, Open, Raise, Close and Conversation are consensus.Host.
+// Extend, Lapse, Rest, Route, Open, Raise, Leave, Close and Conversation are consensus.Host.
 func (w *plane) Extend(id shard.Session, until control.Deadline) bool {
 	if !w.told() {
 		return false
@@ -101,7 +101,37 @@ func (w *plane) Lapse(id shard.Session) {
 	clear(w.at[:])
 }
 
-func (w *plane) Open(id shard.ID, st control.Start) error {
+func (w *plane) Rest(id shard.Session) []shard.ID {
+	if !w.told() {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	calm := w.owner.Rest(id)
+	if w.session <= id {
+		w.session = 0
+	}
+	w.em.Lock()
+	defer w.em.Unlock()
+	clear(w.at[:])
+	return calm
+}
+
+func (w *plane) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
+	if !w.told() {
+		return nil, false
+	}
+	h, ok := w.owner.Leave(id, at)
+	if !ok {
+		return nil, false
+	}
+	w.set(id, 0)
+	w.p.on.s.saw("a shard is shut for a move")
+	w.p.on.s.mayInterrupt(w.p.on)
+	return h.Append(nil), true
+}
+
+func (w *plane) Open(id shard.ID, st control.Start, moved []byte) error {
 	if !w.told() {
 		return nil
 	}
@@ -113,7 +143,19 @@ func (w *plane) Open(id shard.ID, st control.Start) error {
 	case bugNoClosure:
 		st.Closed = 0
 	}
-	err := w.owner.Open(id, owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted})
+	start := owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted}
+	if moved != nil && w.p.on.s.bug != bugNothingMoved {
+		h, err := lease.DecodeHandover(moved)
+		if err != nil {
+			return err
+		}
+		start.Moved = h
+		w.p.on.s.saw("a shard is opened with what was handed over")
+		if len(h.Writers) > 0 {
+			w.p.on.s.saw("an intent moves")
+		}
+	}
+	err := w.owner.Open(id, start)
 	if err != nil {
 		w.set(id, 0)
 		return err
@@ -125,6 +167,9 @@ func (w *plane) Open(id shard.ID, st control.Start) error {
 func (w *plane) Raise(id shard.ID, to shard.Epoch) {
 	if !w.told() {
 		return
+	}
+	if w.epoch(id) == 0 {
+		w.p.on.s.saw("a move is called off")
 	}
 	w.p.on.s.opens(w, id, to)
 	w.set(id, to)
