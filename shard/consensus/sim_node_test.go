@@ -192,11 +192,22 @@ func (p *simProc) kill(zombie bool) {
 	p.on.proc = nil
 }
 
+// drained hands its shards over, with as much patience as leasecached has.
+func (p *simProc) drained() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	p.node.Drain(ctx)
+}
+
 // stop ends it cleanly, as leasecached does.
 func (p *simProc) stop() {
+	w := p.serving()
+	if w != nil {
+		p.drained()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if w := p.serving(); w != nil {
+	if w != nil {
 		w.stop(ctx)
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Second)
