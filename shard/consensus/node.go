@@ -66,6 +66,9 @@ func Open(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	id, err := whoAmI(cfg.Dir, &cfg)
+	if err == nil && id.Phase == recovering {
+		err = fmt.Errorf("data directory %s: a recovery was interrupted: run `leasectl recover` again", cfg.Dir)
+	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
