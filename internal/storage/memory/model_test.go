@@ -320,6 +320,7 @@ func TestModel(t *testing.T) {
 	}
 	for name, hash := range hashes {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for seed := range uint64(8) {
 				runModel(t, seed, hash)
 			}
