@@ -19,7 +19,7 @@ func (s *session) get() bool {
 	req := s.parser.Request()
 	s.resume = false
 	for ; s.next < len(req.Keys); s.next++ {
-		if len(s.out) >= fullBatch {
+		if len(s.out) >= s.full {
 			s.resume = true
 			return false
 		}

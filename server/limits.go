@@ -24,6 +24,31 @@ func notForValues(memory int64) int64 {
 	return max(memory/leaseShareOf/2, min(processTakes, memory/4))
 }
 
+// heapLimit is the bound for Go's heap: where it comes near, Go's collector runs
+// more often, and gives memory back. So all of the process stays within the memory,
+// a thirty-second of it, and what connections may take:
+//
+//	values   memory - notForValues
+//	process  notForValues, with half of the lease state
+//	leases   memory/32, the other half
+//	conns    connShare, and what each connection has that does nothing
+//
+// The program itself, of 7 MiB, is no heap; as much of what Go counts is never
+// written to, and is not in the memory that the system counts.
+func heapLimit(cfg *Config) int64 {
+	own := max(processTakes, notForValues(cfg.Memory))
+	return own + cfg.Memory/leaseShareOf/2 + connShare(cfg) + int64(cfg.MaxConns)*idleConn(cfg)
+}
+
+// idleConn is what a connection takes that does nothing: 2.7 KiB on an event loop,
+// 12.2 KiB with a goroutine's stack and a buffer of its own.
+func idleConn(cfg *Config) int64 {
+	if cfg.Loops > 0 {
+		return 3 << 10
+	}
+	return 13 << 10
+}
+
 // What a lease, an intent or a doubt, and a tag take, with its key and its place in
 // the tables: TestLeaseStateKeepsItsMemory measures it.
 const (

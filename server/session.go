@@ -23,6 +23,7 @@ type session struct {
 
 	out    []byte  // replies of this batch that nothing has to wait for
 	at     reading // of this batch
+	full   int     // bytes of replies that are enough for a batch
 	reader reader  // takes the answers of reads
 	meta   metaViewer
 	editor editor
@@ -55,6 +56,8 @@ const (
 const (
 	// fullBatch is how many bytes of replies are composed before they are written.
 	fullBatch = 256 << 10
+	// tightBatch is fullBatch where connections keep much already.
+	tightBatch = 16 << 10
 	// prefetchBytes is how far requests are looked at before they are parsed.
 	prefetchBytes = 4 << 10
 	// fullPlaces is how many places are reserved before they are counted.
@@ -89,7 +92,7 @@ func (s *session) want() int {
 func (s *session) rest() {
 	s.parser.Forget()
 	s.reader.key, s.reader.viewer.key = nil, nil
-	if cap(s.out) > keepBuffer {
+	if cap(s.out) > s.srv.budget.keeps() {
 		s.out = nil
 	}
 }
@@ -116,7 +119,7 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 }
 
 func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
-	s.at, s.placed = at, 0
+	s.at, s.placed, s.full = at, 0, s.srv.budget.batch()
 	s.seen.kinds = s.srv.watchers.wanted()
 	if s.resume {
 		// From the request that was not done, in the same buffer or another.
@@ -169,7 +172,7 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 			}
 		}
 		used += n
-		if len(s.out) >= fullBatch || s.placed >= fullPlaces {
+		if len(s.out) >= s.full || s.placed >= fullPlaces {
 			return used, feedFull
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/leasecache/leasecache/internal/build"
+	"github.com/leasecache/leasecache/internal/resident"
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/server/admin"
 	"github.com/leasecache/leasecache/shard/single"
@@ -61,6 +62,7 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 	if err != nil {
 		return nil, inUse(err, "listen")
 	}
+	resident.LimitHeap(clients.HeapLimit())
 	if cfg.Admin == server.NoPort {
 		return ports{clients, nil}, nil
 	}
