@@ -31,22 +31,14 @@ func notForValues(memory int64) int64 {
 //	values   memory - notForValues
 //	process  notForValues, with half of the lease state
 //	leases   memory/32, the other half
-//	conns    connShare, and what each connection has that does nothing
+//	conns    connShare
 //
 // The program itself, of 7 MiB, is no heap; as much of what Go counts is never
-// written to, and is not in the memory that the system counts.
+// written to, and is not in the memory that the system counts. Connections that do
+// nothing are not in it: where they are thousands, or lease state is more than its
+// sixteenth, the bound gives way (resident.LimitHeap).
 func heapLimit(cfg *Config) int64 {
-	own := max(processTakes, notForValues(cfg.Memory))
-	return own + cfg.Memory/leaseShareOf/2 + connShare(cfg) + int64(cfg.MaxConns)*idleConn(cfg)
-}
-
-// idleConn is what a connection takes that does nothing: 2.7 KiB on an event loop,
-// 12.2 KiB with a goroutine's stack and a buffer of its own.
-func idleConn(cfg *Config) int64 {
-	if cfg.Loops > 0 {
-		return 3 << 10
-	}
-	return 13 << 10
+	return max(processTakes, notForValues(cfg.Memory)) + cfg.Memory/leaseShareOf/2 + connShare(cfg)
 }
 
 // What a lease, an intent or a doubt, and a tag take, with its key and its place in
