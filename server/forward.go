@@ -161,7 +161,7 @@ func (s *session) forward(req *protocol.Request, place route.Place, raw, instead
 	a.count++
 	f.number = a.count
 	a.last[f.hash%uint64(len(a.last))] = f.number
-	err := f.call()
+	err := f.call(s.calls)
 	a.mu.Unlock()
 	if err != nil {
 		f.answered(nil, false, err)
@@ -180,8 +180,9 @@ var errLate = errors.New("the shard moved, or could not be reached, and a later 
 
 var errNobody = errors.New("nobody owns the shard at present")
 
-// call asks whoever is the owner by the map. An error: nothing was sent.
-func (f *forward) call() error {
+// call asks whoever is the owner by the map, with a batch of calls if there is one. An
+// error: nothing was sent.
+func (f *forward) call(with *internode.Batch) error {
 	switch {
 	case f.place.Node.ID == "":
 		return errNobody
@@ -190,7 +191,7 @@ func (f *forward) call() error {
 	}
 	return f.srv.cfg.Peers.Call(internode.Call{
 		Node: f.place.Node.ID, Lane: f.lane, Kind: internode.KindRequest,
-		Deadline: f.deadline, Payload: f.payload[:], Done: f.done,
+		Deadline: f.deadline, Payload: f.payload[:], Done: f.done, Batch: with,
 	})
 }
 
@@ -253,7 +254,7 @@ func (f *forward) retry() {
 	late := f.replaces && (f.place.Local || f.away.last[f.hash%uint64(len(f.away.last))] != f.number)
 	var err error
 	if !late {
-		err = f.call()
+		err = f.call(nil)
 	}
 	f.away.mu.Unlock()
 	switch {

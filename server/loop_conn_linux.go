@@ -50,6 +50,7 @@ func newLoopConn(srv *Server, l *loop, fd int, addr, local net.Addr) *loopConn {
 	c := &loopConn{loop: l, fd: fd}
 	c.queue = replies{outlet: c, maxHeld: srv.mostHeld(), budget: srv.budget}
 	c.link.init(srv, addr, local, &c.queue)
+	c.session.calls = &l.calls
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	internode "github.com/leasecache/leasecache/internal/peer"
 	"github.com/leasecache/leasecache/internal/uring"
 )
 
@@ -35,6 +36,7 @@ type loop struct {
 	out       []byte // replies
 	leaving   []departure
 	postpones bool // replies may wait for those of others
+	calls     internode.Batch
 
 	accept   atomic.Pointer[[]*acceptor] // watched by this loop
 	open     atomic.Int64                // connections, for who hands out new ones
@@ -100,6 +102,7 @@ func (l *loop) run() {
 			return
 		}
 		l.goOn()
+		l.calls.Flush()
 		now := l.srv.clock.now()
 		l.deadlines(now)
 		l.yield(now)

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 
+	internode "github.com/leasecache/leasecache/internal/peer"
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/server/owner"
@@ -38,11 +39,12 @@ type session struct {
 	over   bool // the peer asked for the end of the server
 	before int  // requests of this batch before the one that is executed
 
-	batch  []byte // what was given to feed
-	raw    span   // where in it the request lies that is executed
-	away   *away  // what other nodes are asked for; nil until it is something
-	asker  *asker // set if another node asks: nothing is asked of others then
-	enough int    // bytes of replies from which on a list of keys is answered in parts
+	batch  []byte           // what was given to feed
+	raw    span             // where in it the request lies that is executed
+	calls  *internode.Batch // of what other nodes are asked, which goes out before the thread sleeps; nil: at once
+	away   *away            // what other nodes are asked for; nil until it is something
+	asker  *asker           // set if another node asks: nothing is asked of others then
+	enough int              // bytes of replies from which on a list of keys is answered in parts
 
 	same same
 
