@@ -328,12 +328,18 @@ func (c *loopConn) flush(batch []byte) {
 		if !blocked {
 			ready = c.queue.ready
 			c.queue.ready, c.queue.writing = nil, false
+			if c.queue.first != nil {
+				c.queue.ready = c.loop.buffer()
+			}
 		}
 		c.waits = c.queue.first != nil || blocked
 		c.queue.mu.Unlock()
 		if len(ready) > 0 {
 			c.send(ready, true)
 			c.srv.budget.add(-len(ready))
+			if len(c.unsent) == 0 {
+				c.loop.keep(ready)
+			}
 		}
 	}
 	if len(batch) > 0 {

@@ -37,6 +37,7 @@ type loop struct {
 	leaving   []departure
 	postpones bool // replies may wait for those of others
 	calls     internode.Batch
+	buffers   [][]byte // for replies that come late; empty
 
 	accept   atomic.Pointer[[]*acceptor] // watched by this loop
 	open     atomic.Int64                // connections, for who hands out new ones
@@ -266,4 +267,27 @@ func (l *loop) end() {
 	l.ended = true
 	l.mu.Unlock()
 	l.wake()
+}
+
+const (
+	mostBuffers = 64
+	mostBuffer  = 32 << 10
+)
+
+// buffer is one that keep was given, or nil.
+func (l *loop) buffer() []byte {
+	n := len(l.buffers)
+	if n == 0 {
+		return nil
+	}
+	b := l.buffers[n-1]
+	l.buffers = l.buffers[:n-1]
+	return b
+}
+
+// keep keeps a buffer for others, if it is not too large.
+func (l *loop) keep(b []byte) {
+	if len(l.buffers) < mostBuffers && cap(b) <= mostBuffer {
+		l.buffers = append(l.buffers, b[:0])
+	}
 }

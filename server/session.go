@@ -297,10 +297,16 @@ func (s *session) giveBack(req *protocol.Request, at reading) {
 
 // reserve gives a reply that has to wait its place, behind those of the batch.
 func (s *session) reserve(cancel func()) *slot {
-	slot := s.queue.reserve(s.out, cancel)
+	at := &slot{cancel: cancel}
+	s.place(at)
+	return at
+}
+
+// place is reserve for a slot that is there already.
+func (s *session) place(at *slot) {
+	s.queue.place(at, s.out)
 	s.out = s.out[:0]
 	s.placed++
-	return slot
 }
 
 // execute runs one request. It returns false if there is too much of it to be done
