@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -61,6 +62,13 @@ func (a *away) ended(q *replies) {
 		q.outlet.settled()
 		q.mu.Unlock()
 	}
+}
+
+// asked notes a request of that number for a key.
+func (a *away) asked(hash uint64, number uint32) {
+	a.mu.Lock()
+	a.last[hash%uint64(len(a.last))] = number
+	a.mu.Unlock()
 }
 
 // began counts a request.
@@ -136,7 +144,9 @@ type forward struct {
 	tries  int
 	unsure bool // it may have been done
 
-	own []byte // what payload and key are parts of
+	own    []byte  // what payload and key are parts of
+	ends   []int32 // of a train: where in own its requests end
+	joined bool    // it was part of a train, which counts for it
 }
 
 var forwards sync.Pool
@@ -157,16 +167,16 @@ func (f *forward) release() {
 	if f.users.Add(-1) > 0 {
 		return
 	}
-	own, done := f.own[:0], f.done
+	own, ends, done := f.own[:0], f.ends[:0], f.done
 	if cap(own) > keepOwn {
 		own = nil
 	}
-	*f = forward{own: own, done: done}
+	*f = forward{own: own, ends: ends, done: done}
 	forwards.Put(f)
 }
 
 // keepOwn is how much memory a forward keeps when it is not used.
-const keepOwn = 1 << 10
+const keepOwn = 2 * mostTrain
 
 // forward asks another node for raw, which is req or does what is left to do of it;
 // then instead is its reply.
@@ -175,13 +185,16 @@ func (s *session) forward(req *protocol.Request, place route.Place, raw, instead
 		s.unavailable(req, "too much waits at this node; nothing was done")
 		return
 	}
+	if instead == nil && s.join(req, place, raw) {
+		return
+	}
 	a := s.began()
 	f := newForward()
 	f.own = append(append(f.own, raw...), req.Key...)
 	f.srv, f.away, f.verb, f.instead, f.place, f.lane = s.srv, a, req.Verb, instead, place, int(s.number)
 	f.again, f.replaces, f.quiet = route.Repeatable(req) || instead != nil, route.Replaces(req) && instead == nil, req.NoReply
 	f.key, f.hash = f.own[len(raw):], shard.Hash(req.Key)
-	f.deadline = s.srv.clock.origin.Add(time.Duration(s.at.now) + forwardTimeout + req.Wait)
+	f.deadline = s.deadline(req)
 	f.payload[0] = f.own[:len(raw):len(raw)]
 	if f.waits = req.Wait > 0; f.waits {
 		f.slot.cancel = func() {} // its reader is told that it was given up
@@ -202,6 +215,11 @@ func (s *session) forward(req *protocol.Request, place route.Place, raw, instead
 	}
 }
 
+// deadline is until when another node may answer.
+func (s *session) deadline(req *protocol.Request) time.Time {
+	return s.srv.clock.origin.Add(time.Duration(s.at.now) + forwardTimeout + req.Wait)
+}
+
 // unavailable answers a request that nobody is asked for.
 func (s *session) unavailable(req *protocol.Request, why string) {
 	s.count(req.Verb, outcomeUnavailable)
@@ -211,6 +229,8 @@ func (s *session) unavailable(req *protocol.Request, why string) {
 }
 
 var errLate = errors.New("the shard moved, or could not be reached, and a later request for its key may have been done")
+
+var errSessionOver = errors.New("the owner's session ended")
 
 var errNobody = errors.New("nobody owns the shard at present")
 
@@ -231,13 +251,17 @@ func (f *forward) call(with *internode.Batch) error {
 
 // answered is told what became of a call. It does not block.
 func (f *forward) answered(reply []byte, sent bool, err error) {
+	if len(f.ends) > 0 {
+		f.trainAnswered(reply, sent, err)
+		return
+	}
 	if err == nil {
 		switch {
 		case len(reply) > 0 && reply[0] == route.Done:
 			f.finish(reply[1:])
 			return
 		case len(reply) > 0 && reply[0] == route.Unknown:
-			err = errors.New("the owner's session ended")
+			err = errSessionOver
 		default:
 			err = route.ErrAnswer
 		}
@@ -306,7 +330,7 @@ func (f *forward) finish(reply []byte) {
 		reply = f.instead
 	}
 	if f.slot.queue.crowded(len(reply)) {
-		reply = []byte(noRoomForReply)
+		reply = bytes.Repeat([]byte(noRoomForReply), max(1, len(f.ends)))
 	}
 	f.over()
 	if !f.slot.take(reply, false) && f.verb == protocol.VerbLG {
@@ -322,7 +346,7 @@ const noRoomForReply = "SERVER_ERROR out of memory: replies wait that are not re
 
 func (f *forward) over() {
 	f.srv.budget.add(-len(f.payload[0]) - len(f.key))
-	if !f.waits {
+	if !f.waits && !f.joined {
 		f.away.ended(f.slot.queue)
 	}
 }

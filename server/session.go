@@ -42,6 +42,7 @@ type session struct {
 	batch  []byte           // what was given to feed
 	raw    span             // where in it the request lies that is executed
 	calls  *internode.Batch // of what other nodes are asked, which goes out before the thread sleeps; nil: at once
+	train  *forward         // that is open: see train.go
 	away   *away            // what other nodes are asked for; nil until it is something
 	asker  *asker           // set if another node asks: nothing is asked of others then
 	enough int              // bytes of replies from which on a list of keys is answered in parts
@@ -123,6 +124,7 @@ func (s *session) taken() []byte {
 // many bytes it has done with.
 func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	used, state = s.requests(buf, at)
+	s.depart()
 	s.tally()
 	return used, state
 }
@@ -304,6 +306,7 @@ func (s *session) reserve(cancel func()) *slot {
 
 // place is reserve for a slot that is there already.
 func (s *session) place(at *slot) {
+	s.depart()
 	s.queue.place(at, s.out)
 	s.out = s.out[:0]
 	s.placed++

@@ -285,7 +285,7 @@ func (c *conn) push() {
 		n := c.direct.write(b)
 		c.mu.Lock()
 		if n < len(b) {
-			c.mu.out.left(b[n:])
+			c.mu.out.left(b, n)
 			c.mu.Unlock()
 			return
 		}

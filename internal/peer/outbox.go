@@ -32,7 +32,7 @@ type outbox struct {
 	base       uint64
 	writing    int           // bytes handed over and not yet taken
 	busy       bool          // somebody writes
-	rest       []byte        // what push left to the flusher, which is busy then
+	rest, full []byte        // what push left to the flusher, which is busy then, and of what
 	wake       chan struct{} // of the flusher; holds one
 }
 
@@ -94,13 +94,16 @@ func (o *outbox) toFlush() []byte {
 }
 
 // left leaves to the flusher what push could not write.
-func (o *outbox) left(b []byte) {
-	o.rest, o.writing = b, len(b)
+func (o *outbox) left(b []byte, n int) {
+	o.rest, o.full, o.writing = b[n:], b, len(b)-n
 	o.stir()
 }
 
 func (o *outbox) taken(b []byte) {
 	o.writing, o.busy = 0, false
+	if o.full != nil {
+		b, o.full = o.full, nil
+	}
 	if cap(b) <= keepBuffer {
 		o.spare = b[:0]
 	}

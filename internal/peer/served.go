@@ -278,7 +278,7 @@ func (c *served) push() {
 		n := c.direct.write(b)
 		c.mu.Lock()
 		if n < len(b) {
-			c.mu.out.left(b[n:])
+			c.mu.out.left(b, n)
 			c.mu.Unlock()
 			return
 		}
