@@ -170,8 +170,9 @@ func (c *loopConn) postpone(out []byte, state feedState, in shard.Session) bool 
 	return true
 }
 
-// deliver writes what was postponed.
+// deliver writes what was postponed, and sends what other nodes are asked for.
 func (l *loop) deliver() {
+	l.calls.Flush()
 	if len(l.leaving) == 0 {
 		l.out = l.out[:0]
 		return
