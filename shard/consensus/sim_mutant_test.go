@@ -23,8 +23,8 @@ func TestSimulationFindsBugs(t *testing.T) {
 		{bugNoDoubt, "a host forgets the doubt", ends},
 		{bugNoClosure, "a host opens a shard that is to be closed", ends},
 		{bugDeafToClose, "a host goes on serving what it is to close", []fault{drainedFault}},
+		{bugNoWriters, "writers are not handed over", []fault{drainedFault}},
 		{bugDrift, "clocks drift more than is allowed", links},
-		{bugNothingMoved, "what was handed over is not looked at", []fault{drainedFault, healed}},
 		{bugOneClock, "the monotonic clock is stepped as the other one", []fault{steppedFault, cutOffFault, healed}},
 	} {
 		t.Run(c.what, func(t *testing.T) {

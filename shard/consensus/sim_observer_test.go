@@ -106,9 +106,9 @@ const (
 	bugNoDoubt
 	bugNoClosure
 	bugDeafToClose
+	bugNoWriters // what is handed over leaves the writers out
 	bugDrift
 	bugOneClock
-	bugNothingMoved
 )
 
 // forgetful is a keeper that says it has noted what it has not.
