@@ -105,7 +105,7 @@ const (
 	bugNoNote
 	bugNoDoubt
 	bugNoClosure
-	bugDeafToClose
+	bugServesOn
 	bugNoWriters // what is handed over leaves the writers out
 	bugDrift
 	bugOneClock

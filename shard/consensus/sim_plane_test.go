@@ -161,7 +161,11 @@ func (w *plane) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
 	if w.p.on.s.bug == bugNoWriters {
 		left.Writers = nil
 	}
-	w.set(id, 0)
+	if w.p.on.s.bug == bugServesOn {
+		w.owner.Raise(id, at+1)
+	} else {
+		w.set(id, 0)
+	}
 	w.p.on.s.saw("a shard is shut for a move")
 	if len(left.Writers) > 0 {
 		w.p.on.s.saw("an intent moves")
@@ -172,9 +176,6 @@ func (w *plane) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
 
 func (w *plane) Close(id shard.ID) {
 	if !w.told() {
-		return
-	}
-	if w.p.on.s.bug == bugDeafToClose {
 		return
 	}
 	w.owner.Close(id)
