@@ -276,6 +276,7 @@ func (f *forward) finish(reply []byte) {
 	if f.slot.queue.crowded(len(reply)) {
 		reply = []byte(noRoomForReply)
 	}
+	f.srv.stats.forwarded.Add(1)
 	f.over()
 	if !f.slot.take(reply, false) && f.verb == protocol.VerbLG {
 		if token, ok := grantedIn(reply); ok {
@@ -297,6 +298,11 @@ func (f *forward) over() {
 // giveUp says that nobody could be asked, and what is known.
 func (f *forward) giveUp(err error) {
 	f.srv.stats.add(f.verb, outcomeUnavailable)
+	if f.unsure {
+		f.srv.stats.forwardsUnknown.Add(1)
+	} else {
+		f.srv.stats.forwardsRefused.Add(1)
+	}
 	f.over()
 	if f.quiet {
 		f.slot.fill(nil)

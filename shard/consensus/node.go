@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -36,6 +37,8 @@ type Node struct {
 	roll   roll
 	// imports is what others have handed over to this node.
 	imports imports
+	// tally is of planned moves away from this node.
+	tally struct{ done, off atomic.Uint64 }
 
 	agentWake, leaderWake, membersWake chan struct{}
 
@@ -66,6 +69,9 @@ func Open(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	id, err := whoAmI(cfg.Dir, &cfg)
+	if err == nil && id.Phase == recovering {
+		err = fmt.Errorf("data directory %s: a recovery was interrupted: run `leasectl recover` again", cfg.Dir)
+	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
