@@ -105,10 +105,10 @@ const (
 	bugNoNote
 	bugNoDoubt
 	bugNoClosure
-	bugDeafToClose
+	bugServesOn
+	bugNoWriters // what is handed over leaves the writers out
 	bugDrift
 	bugOneClock
-	bugNothingMoved
 )
 
 // forgetful is a keeper that says it has noted what it has not.

@@ -63,7 +63,7 @@ func (w *plane) read() int64 {
 	return int64(now.Mono)
 }
 
-// Extend, Lapse, Rest, Route, Open, Raise, Leave, Close and Conversation are consensus.Host.
+// Extend and the rest are consensus.Host.
 func (w *plane) Extend(id shard.Session, until control.Deadline) bool {
 	if !w.told() {
 		return false
@@ -83,7 +83,14 @@ func (w *plane) Extend(id shard.Session, until control.Deadline) bool {
 	return true
 }
 
-func (w *plane) Lapse(id shard.Session) {
+func (w *plane) Lapse(id shard.Session) { w.lapse(id, func() { w.owner.Lapse(id) }) }
+
+func (w *plane) Rest(id shard.Session) (calm []shard.ID) {
+	w.lapse(id, func() { calm = w.owner.Rest(id) })
+	return calm
+}
+
+func (w *plane) lapse(id shard.Session, how func()) {
 	if !w.told() {
 		return
 	}
@@ -92,43 +99,13 @@ func (w *plane) Lapse(id shard.Session) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.owner.Lapse(id)
+	how()
 	if w.session <= id {
 		w.session = 0
 	}
 	w.em.Lock()
 	defer w.em.Unlock()
 	clear(w.at[:])
-}
-
-func (w *plane) Rest(id shard.Session) []shard.ID {
-	if !w.told() {
-		return nil
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	calm := w.owner.Rest(id)
-	if w.session <= id {
-		w.session = 0
-	}
-	w.em.Lock()
-	defer w.em.Unlock()
-	clear(w.at[:])
-	return calm
-}
-
-func (w *plane) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
-	if !w.told() {
-		return nil, false
-	}
-	h, ok := w.owner.Leave(id, at)
-	if !ok {
-		return nil, false
-	}
-	w.set(id, 0)
-	w.p.on.s.saw("a shard is shut for a move")
-	w.p.on.s.mayInterrupt(w.p.on)
-	return h.Append(nil), true
 }
 
 func (w *plane) Open(id shard.ID, st control.Start, moved []byte) error {
@@ -144,18 +121,14 @@ func (w *plane) Open(id shard.ID, st control.Start, moved []byte) error {
 		st.Closed = 0
 	}
 	start := owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted}
-	if moved != nil && w.p.on.s.bug != bugNothingMoved {
-		h, err := lease.DecodeHandover(moved)
-		if err != nil {
-			return err
-		}
-		start.Moved = h
-		w.p.on.s.saw("a shard is opened with what was handed over")
-		if len(h.Writers) > 0 {
-			w.p.on.s.saw("an intent moves")
-		}
+	var err error
+	if moved != nil {
+		start.Moved, err = lease.DecodeHandover(moved)
+		w.p.on.s.saw("a shard is opened as planned")
 	}
-	err := w.owner.Open(id, start)
+	if err == nil {
+		err = w.owner.Open(id, start)
+	}
 	if err != nil {
 		w.set(id, 0)
 		return err
@@ -177,11 +150,32 @@ func (w *plane) Raise(id shard.ID, to shard.Epoch) {
 	w.p.on.s.opened(w, id, to)
 }
 
+func (w *plane) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
+	if !w.told() {
+		return nil, false
+	}
+	left, ok := w.owner.Leave(id, at)
+	if !ok {
+		return nil, false
+	}
+	if w.p.on.s.bug == bugNoWriters {
+		left.Writers = nil
+	}
+	if w.p.on.s.bug == bugServesOn {
+		w.owner.Raise(id, at+1)
+	} else {
+		w.set(id, 0)
+	}
+	w.p.on.s.saw("a shard is shut for a move")
+	if len(left.Writers) > 0 {
+		w.p.on.s.saw("an intent moves")
+	}
+	w.p.on.s.mayInterrupt(w.p.on)
+	return left.Append(nil), true
+}
+
 func (w *plane) Close(id shard.ID) {
 	if !w.told() {
-		return
-	}
-	if w.p.on.s.bug == bugDeafToClose {
 		return
 	}
 	w.owner.Close(id)

@@ -265,11 +265,11 @@ func TestSimulation(t *testing.T) {
 // simMustSee is what must have happened in some run, or the simulation proves less than it
 // seems to.
 var simMustSee = []string{
-	"a shard is opened", "a command is done", "a command is done late", "a hit", "a value is stored", "a fill is refused",
+	"a shard is opened", "a shard is opened as planned", "a command is done", "a command is done late", "a hit", "a value is stored", "a fill is refused",
 	"a read is refused", "a read waits", "a key is closed", "the source is fenced", "an invalidation",
 	"an intent", "an intent is refused", "a commit under an intent", "a writer is gone", "a writer is slow",
 	"a writer meets the fence", "a bounded writer is too late", "a drain is agreed on", "a shard is shut for a move",
-	"a shard is opened with what was handed over", "an intent moves", "a move is called off", "a node lives on as a zombie",
+	"an intent moves", "a move is called off", "a node lives on as a zombie",
 }
 
 func valueOf(version uint64) []byte { return binary.BigEndian.AppendUint64(nil, version) }
