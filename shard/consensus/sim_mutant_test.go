@@ -22,7 +22,8 @@ func TestSimulationFindsBugs(t *testing.T) {
 		{bugNoNote, "an intent does not wait for its note", ends},
 		{bugNoDoubt, "a host forgets the doubt", ends},
 		{bugNoClosure, "a host opens a shard that is to be closed", ends},
-		{bugDeafToClose, "a host goes on serving what it is to close", []fault{drainedFault}},
+		{bugOpensAgain, "a host serves again what it has handed over", []fault{drainedFault}},
+		{bugNoIntents, "a handover leaves intents out", []fault{drainedFault}},
 		{bugDrift, "clocks drift more than is allowed", links},
 		{bugOneClock, "the monotonic clock is stepped as the other one", []fault{steppedFault, cutOffFault, healed}},
 	} {

@@ -157,7 +157,7 @@ func (p *simProc) run() {
 	p.mu.Unlock()
 	if err != nil && !consensus.Killed(err) {
 		s.say("%s ended: %v", p.on.name, err)
-		s.saw("a process ended by itself")
+		s.saw("a process ended by itself: " + err.Error())
 	}
 }
 
@@ -192,18 +192,23 @@ func (p *simProc) kill(zombie bool) {
 	p.on.proc = nil
 }
 
-// stop ends it cleanly, as leasecached does.
+// stop ends it cleanly, as leasecached does. The server has a time of its own: with nobody
+// to agree on it, telling which shards are quiet takes all that it is given.
 func (p *simProc) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
+	within := func(d time.Duration, do func(context.Context)) {
+		ctx, cancel := context.WithTimeout(context.Background(), d)
+		defer cancel()
+		do(ctx)
+	}
+	within(4*time.Second, p.node.Drain)
 	if w := p.serving(); w != nil {
-		w.stop(ctx)
+		within(2*time.Second, w.stop)
 	}
-	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	if err := p.node.Stop(ctx); err != nil {
-		p.on.s.fail("%s does not stop: %v", p.on.name, err)
-	}
+	within(10*time.Second, func(ctx context.Context) {
+		if err := p.node.Stop(ctx); err != nil {
+			p.on.s.fail("%s does not stop: %v", p.on.name, err)
+		}
+	})
 	<-p.done
 	p.on.proc = nil
 }

@@ -63,7 +63,7 @@ func (w *plane) read() int64 {
 	return int64(now.Mono)
 }
 
-// Extend, Lapse, Route, Open, Raise, Close and Conversation are consensus.Host.
+// Extend, Lapse, Rest, Leave, Open, Raise, Close, Route and Conversation are consensus.Host.
 func (w *plane) Extend(id shard.Session, until control.Deadline) bool {
 	if !w.told() {
 		return false
@@ -101,19 +101,67 @@ func (w *plane) Lapse(id shard.Session) {
 	clear(w.at[:])
 }
 
-func (w *plane) Open(id shard.ID, st control.Start) error {
+// Rest is what a clean stop does instead.
+func (w *plane) Rest(id shard.Session) []shard.ID {
 	if !w.told() {
 		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	calm := w.owner.Rest(id)
+	if w.session <= id {
+		w.session = 0
+	}
+	w.em.Lock()
+	defer w.em.Unlock()
+	clear(w.at[:])
+	return calm
+}
+
+// Leave hands a shard over, as planned.
+func (w *plane) Leave(id shard.ID, e shard.Epoch) ([]byte, bool) {
+	if !w.told() {
+		return nil, false
+	}
+	h, ok := w.owner.Leave(id, e)
+	if !ok {
+		return nil, false
+	}
+	switch w.p.on.s.bug {
+	case bugNoIntents:
+		h.Writers = nil
+	case bugOpensAgain:
+		w.owner.Raise(id, e+1)
+		return h.Append(nil), true
+	}
+	w.p.on.s.saw("a shard is handed over")
+	w.set(id, 0)
+	return h.Append(nil), true
+}
+
+func (w *plane) Open(id shard.ID, st control.Start, moved []byte) error {
+	if !w.told() {
+		return nil
+	}
+	start := owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted}
+	if moved != nil {
+		left, err := lease.DecodeHandover(moved)
+		if err != nil {
+			w.p.on.s.fail("%s is handed over what is damaged: %v", w.p.on, err)
+			return err
+		}
+		start.Moved = left
+		w.p.on.s.saw("a shard is taken over")
 	}
 	w.p.on.s.opens(w, id, st.Epoch)
 	w.set(id, st.Epoch)
 	switch w.p.on.s.bug {
 	case bugNoDoubt:
-		st.DoubtBelow = 0
+		start.DoubtBelow = 0
 	case bugNoClosure:
-		st.Closed = 0
+		start.Closed = 0
 	}
-	err := w.owner.Open(id, owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted})
+	err := w.owner.Open(id, start)
 	if err != nil {
 		w.set(id, 0)
 		return err
@@ -134,9 +182,6 @@ func (w *plane) Raise(id shard.ID, to shard.Epoch) {
 
 func (w *plane) Close(id shard.ID) {
 	if !w.told() {
-		return
-	}
-	if w.p.on.s.bug == bugDeafToClose {
 		return
 	}
 	w.owner.Close(id)

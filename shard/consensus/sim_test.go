@@ -266,7 +266,7 @@ var simMustSee = []string{
 	"a shard is opened", "a command is done", "a command is done late", "a hit", "a value is stored", "a fill is refused",
 	"a read is refused", "a read waits", "a key is closed", "the source is fenced", "an invalidation",
 	"an intent", "an intent is refused", "a commit under an intent", "a writer is gone", "a writer is slow",
-	"a writer meets the fence", "a bounded writer is too late", "a drain is agreed on", "a node lives on as a zombie",
+	"a writer meets the fence", "a bounded writer is too late", "a drain is agreed on", "a shard is handed over", "a shard is taken over", "a node lives on as a zombie",
 }
 
 func valueOf(version uint64) []byte { return binary.BigEndian.AppendUint64(nil, version) }
