@@ -19,6 +19,7 @@ func TestSimulationFindsBugs(t *testing.T) {
 	}{
 		{bugForever, "a host serves past its session's end", links},
 		{bugFromApply, "a session counts from the apply, not from the send", links},
+		{bugOwnTTL, "a host goes by a TTL of its own", links},
 		{bugNoNote, "an intent does not wait for its note", ends},
 		{bugNoDoubt, "a host forgets the doubt", ends},
 		{bugNoClosure, "a host opens a shard that is to be closed", ends},

@@ -52,6 +52,7 @@ type simNode struct {
 	rest  *simPause
 	proc  *simProc // nil: none runs
 	lives int
+	ttl   time.Duration // that it is started with; 0: as all
 }
 
 // simProc is a process.
@@ -123,6 +124,9 @@ func (n *simNode) start() *simProc {
 	cfg := consensus.Config{
 		Dir: n.dir, NodeID: n.name, Cluster: simAddr(n.name).String(), Advertise: simAddr(n.name).String(),
 		Shards: simShards, SessionTTL: s.ttl, Memory: 1 << 30, Clock: n.clock.read, Logger: s.logger(n.name),
+	}
+	if n.ttl != 0 {
+		cfg.SessionTTL = n.ttl
 	}
 	if n != s.nodes[0] {
 		cfg.Join = []string{simAddr(s.nodes[0].name).String()}

@@ -114,6 +114,7 @@ const (
 	bugDrift
 	bugOneClock
 	bugNoIntents
+	bugOwnTTL
 )
 
 // forgetful is a keeper that says it has noted what it has not.
