@@ -25,6 +25,8 @@ type Node struct {
 	lock  *os.File
 	ln    net.Listener
 	peers peer.Config
+	// begin is what the cluster begins with that this directory forms; nil: with nothing.
+	begin *Former
 
 	fsm    *fsm
 	disk   *disk
@@ -65,6 +67,10 @@ func Open(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	former, err := cfg.former(inCluster(cfg.Dir))
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	id, err := whoAmI(cfg.Dir, &cfg)
 	if err == nil && id.Phase == recovering {
 		err = fmt.Errorf("data directory %s: a recovery was interrupted: run `leasectl recover` again", cfg.Dir)
@@ -72,14 +78,16 @@ func Open(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	ln, err := net.Listen("tcp", cfg.Cluster)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--cluster: %w", err), lock.Close())
-	}
 	n := &Node{
-		cfg: cfg, id: id, lock: lock, ln: ln,
+		cfg: cfg, id: id, lock: lock,
 		agentWake: make(chan struct{}, 1), leaderWake: make(chan struct{}, 1), membersWake: make(chan struct{}, 1),
 		started: make(chan struct{}), ended: make(chan struct{}), drain: make(chan struct{}), drained: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := n.inherit(former); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	if n.ln, err = net.Listen("tcp", cfg.Cluster); err != nil {
+		return nil, errors.Join(fmt.Errorf("--cluster: %w", err), lock.Close())
 	}
 	n.fsm = newFSM(func() { wake(n.agentWake); wake(n.leaderWake) }, n.die)
 	n.leader = &leader{n: n}
