@@ -86,7 +86,7 @@ func Open(cfg Config) (*Node, error) {
 	if err := n.inherit(former); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	if n.ln, err = net.Listen("tcp", cfg.Cluster); err != nil {
+	if n.ln, err = cfg.listen(cfg.Cluster); err != nil {
 		return nil, errors.Join(fmt.Errorf("--cluster: %w", err), lock.Close())
 	}
 	n.fsm = newFSM(func() { wake(n.agentWake); wake(n.leaderWake) }, n.die)
