@@ -36,6 +36,8 @@ type Node struct {
 	raft   *raft.Raft
 	leader *leader
 	roll   roll
+	pulse  pulse
+	tally  tally
 	// imports is what others have handed over to this node.
 	imports imports
 
@@ -139,7 +141,7 @@ func (n *Node) Run(h Host) error {
 	n.spawn(n.tendMembers)
 	n.spawn(n.announce)
 
-	a := newAgent(n, h)
+	a := newAgent(n, counted{h, &n.tally})
 	a.run(n.drain, n.stop) // until the node stops or ends, and nothing is served any more
 	n.leave(a.last, a.calm)
 	n.end(errStopped)
