@@ -46,7 +46,7 @@ type sim struct {
 	dir   string
 	ttl   time.Duration
 	bug   bug
-	of    []fault // that may happen; nil is all
+	of    []fault                // that may happen; nil is all
 	left  func(*plane, shard.ID) // is told of every handover that begins; may be nil
 	net   *simNet
 	nodes []*simNode
