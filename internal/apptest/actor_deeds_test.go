@@ -106,7 +106,7 @@ func (a *actor) fill(key string, token uint64, doubt bool) {
 				a.saw("doubt fill")
 			case reply == "HD":
 				a.saw("fill")
-			default:
+			case strings.HasPrefix(reply, "NS "):
 				a.saw("refused " + flagOf(reply, 'r'))
 			}
 		}
