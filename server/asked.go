@@ -23,12 +23,40 @@ type asker struct {
 //
 // Its requests are executed one after the other, under a lock that Stop takes: when
 // refuseNodes has returned nothing of the memory is looked at any more.
+//
+// What is asked for may be done late: until its deadline, though who asked was told
+// that it is unknown whether it was done, or asked once more and was answered. It is
+// never done behind what the same client asked for later over the same connection
+// (internal/peer/turns.go). Behind what others asked for:
+//
+//   - A store, delete or touch of memcached's may undo what another client stored
+//     meanwhile, as if it had been long on its way. Its sender knows that it may.
+//   - ls: 1 L is granted; the old value is read. 2 `ls L old` is on its way. 3 the key is
+//     invalidated, or an intent begins, and that is acknowledged. 4 ls arrives: L is
+//     void, nothing is stored. It arrives when a newer lease was granted: the same.
+//   - ld, lt: what is there may be newer than what they were for. It goes: a miss. A
+//     lease that is out is void: its fill is refused, its holder has its value.
+//   - lg: 1 it is lost, asked for again, and answered. 2 the value goes. 3 the first copy
+//     arrives, and is granted a lease that nobody knows. Until it runs out the others
+//     wait, or go to the source.
+//   - lw: its sender, who never heard of it, does not write. With a nonce: 1 it is lost;
+//     its repetition is granted L; the writer commits and ends L. 2 the first copy
+//     arrives: an intent for nobody. The key is quarantined until it runs out, then in
+//     doubt, or open if it was bounded: it holds back reads that would have been right.
+//   - lc, la of L: L was ended by whoever may, and only by who knows what became of the
+//     write. Once more, it is unknown here: the key is invalidated. It ends no other
+//     intent: those have their own tokens.
+//   - lf T: the source was fenced at T before it was sent, and stays so. Only doubts
+//     below T end, which cannot commit any more, however late that is heard.
+//
+// TestLateLeaseVerbs has each of them, at each of these moments.
 type conversation struct {
 	srv *Server
 
 	mu      sync.Mutex
 	session *session // nil when nothing is served any more
 	at      reading
+	read    uint64   // what arrived with the last request; 0: it came alone
 	spare   *pending // whose queue the session has
 
 	waits struct {
@@ -105,7 +133,7 @@ func (c *conversation) Serve(q internode.Request, r internode.Reply) {
 		r.Fail("clients' requests only are served here")
 		return
 	}
-	c.serve(q.Payload, q.Fresh, asking{node: r})
+	c.serve(q.Payload, q.Read, asking{node: r})
 }
 
 // asking is who asks: another node, or this one.
@@ -148,8 +176,8 @@ var (
 )
 
 // serve executes one request. The clock is read after its bytes have arrived, and
-// serves all that arrived with it: see server/owner/gate.go.
-func (c *conversation) serve(payload []byte, fresh bool, from asking) {
+// serves all that arrived with it, which read says: see server/owner/gate.go.
+func (c *conversation) serve(payload []byte, read uint64, from asking) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.session
@@ -157,8 +185,8 @@ func (c *conversation) serve(payload []byte, fresh bool, from asking) {
 		from.fail(errStopping.Error())
 		return
 	}
-	if fresh || c.at.now == 0 {
-		c.at = c.srv.read()
+	if read == 0 || read != c.read {
+		c.at, c.read = c.srv.read(), read
 	}
 	whole, ok := c.execute(s, payload)
 	if !ok {

@@ -2,10 +2,12 @@ package server
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +25,21 @@ type node struct {
 	port *internode.Listener
 	pool *internode.Pool
 	cuts *cuts
+	nods atomic.Bool // its conversations fall asleep now and then
+}
+
+// dozer is a conversation whose goroutine does not run for a while, as the system may
+// decide at any moment.
+type dozer struct {
+	internode.Conversation
+	nods *atomic.Bool
+}
+
+func (d dozer) Serve(q internode.Request, r internode.Reply) {
+	if d.nods.Load() && rand.IntN(50) == 0 {
+		time.Sleep(rand.N(10 * time.Millisecond))
+	}
+	d.Conversation.Serve(q, r)
 }
 
 type named struct {
@@ -92,7 +109,7 @@ func startNodes(t testing.TB, count, loops int, change func(*Config)) []*node {
 		t.Cleanup(n.pool.Close)
 		served := make(chan error, 1)
 		go func() {
-			served <- n.port.Serve(func(internode.Hello) internode.Conversation { return n.Host().Conversation() })
+			served <- n.port.Serve(func(internode.Hello) internode.Conversation { return dozer{n.Host().Conversation(), &n.nods} })
 		}()
 		t.Cleanup(func() {
 			require.NoError(t, n.port.Close())

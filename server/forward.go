@@ -216,11 +216,13 @@ func (f *forward) answered(reply []byte, sent bool, err error) {
 	f.next(err)
 }
 
-// mostTries and firstPause bound the search for the owner: a shard on its way from
-// one node to another is refused by both for a moment.
+// mostTries and the pauses between them bound the search for the owner: a shard on its
+// way from one node to another is refused by both for a moment, some 20 ms with the time
+// in which others hear of it.
 const (
-	mostTries  = 8
-	firstPause = 5 * time.Millisecond
+	mostTries    = 20
+	firstPause   = 5 * time.Millisecond
+	longestPause = 40 * time.Millisecond
 )
 
 // next tries again: at once where there is somebody else to ask, or a connection was
@@ -231,7 +233,7 @@ func (f *forward) next(err error) {
 	f.place, _ = f.srv.routes.RouteHash(f.hash)
 	pause := time.Duration(0)
 	if f.tries > 1 || f.place.Node.ID == was.Node.ID && (errors.Is(err, internode.ErrMoved) || errors.Is(err, errNobody)) {
-		pause = firstPause << (f.tries - 1)
+		pause = min(firstPause<<(f.tries-1), longestPause)
 	}
 	if f.tries == mostTries || time.Until(f.deadline) <= pause || errors.Is(err, internode.ErrDeadline) {
 		f.giveUp(err)
@@ -244,9 +246,11 @@ func (f *forward) next(err error) {
 	time.AfterFunc(pause, f.retry)
 }
 
+// retry asks by the newest map: the shard may have come to rest during the pause.
 func (f *forward) retry() {
+	f.place, _ = f.srv.routes.RouteHash(f.hash)
 	if f.place.Local && !f.replaces {
-		f.srv.home.serve(f.payload[0], true, asking{self: f.done})
+		f.srv.home.serve(f.payload[0], 0, asking{self: f.done})
 		return
 	}
 	f.away.mu.Lock()

@@ -175,7 +175,7 @@ func (g *gathering) call(group route.Group, answers chan groupAnswer) error {
 		answers <- groupAnswer{group, slices.Clone(reply), sent, err}
 	}
 	if group.Node == g.srv.cfg.Keeper.Node() {
-		go g.srv.home.serve(raw, true, asking{self: done})
+		go g.srv.home.serve(raw, 0, asking{self: done})
 		return nil
 	}
 	return g.srv.cfg.Peers.Call(internode.Call{

@@ -16,7 +16,7 @@ func Exchange(ctx context.Context, cfg Config, addr string, kind Kind, payload [
 	if len(payload) > cfg.MaxPayload {
 		return nil, Hello{}, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, len(payload), cfg.MaxPayload)
 	}
-	nc, from, err := cfg.connect(ctx, addr, peerFrames, "")
+	nc, from, err := cfg.connect(ctx, addr, peerFrames, "", line{})
 	if err != nil {
 		return nil, from, err
 	}
@@ -29,7 +29,7 @@ func Exchange(ctx context.Context, cfg Config, addr string, kind Kind, payload [
 		}
 		return nil, from, fmt.Errorf("ask %s at %s: %w", from.Node, addr, unended(err))
 	}
-	if _, err := nc.Write(appendFrame(nil, kind, 1, len(payload), payload)); err != nil {
+	if _, err := nc.Write(appendFrame(nil, kind, 1, 0, len(payload), payload)); err != nil {
 		return fail(err)
 	}
 	in := frames{src: nc, max: cfg.MaxPayload}
@@ -51,6 +51,6 @@ func Exchange(ctx context.Context, cfg Config, addr string, kind Kind, payload [
 // that answers there is a *Refusal: raft does not look who acknowledges.
 func DialRaft(ctx context.Context, cfg Config, addr, node string) (net.Conn, error) {
 	cfg = cfg.withDefaults()
-	nc, _, err := cfg.connect(ctx, addr, raftStream, node)
+	nc, _, err := cfg.connect(ctx, addr, raftStream, node, line{})
 	return nc, err
 }

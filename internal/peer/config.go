@@ -90,7 +90,7 @@ func (cfg *Config) dial(ctx context.Context, addr string) (net.Conn, error) {
 }
 
 // connect dials and says hello.
-func (cfg *Config) connect(ctx context.Context, addr string, stream byte, want string) (net.Conn, Hello, error) {
+func (cfg *Config) connect(ctx context.Context, addr string, stream byte, want string, of line) (net.Conn, Hello, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.times.dial)
 	defer cancel()
 	nc, err := cfg.dial(ctx, addr)
@@ -99,7 +99,7 @@ func (cfg *Config) connect(ctx context.Context, addr string, stream byte, want s
 	}
 	// A hello has its own deadline; a context that ends sooner ends it sooner.
 	done := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
-	theirs, err := greet(nc, cfg, stream, want)
+	theirs, err := greet(nc, cfg, stream, want, of)
 	if !done() && err == nil {
 		err = ctx.Err()
 	}

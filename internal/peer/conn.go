@@ -27,6 +27,7 @@ import (
 // Done is never called under the lock: it may make the next call.
 type conn struct {
 	lane *lane
+	life uint64 // which of the lane's connections it is
 	cfg  *Config
 	done chan struct{} // closed when it is down
 
@@ -35,6 +36,7 @@ type conn struct {
 		out   outbox
 		slots slots
 		nc    net.Conn // nil until the hellos are said
+		pace  pace     // none until then
 		down  bool
 		timer *time.Timer // fires at alarm
 		alarm time.Time   // never after the first deadline; zero: not set
@@ -51,8 +53,8 @@ type conn struct {
 	}
 }
 
-func newConn(l *lane, now time.Time) *conn {
-	c := &conn{lane: l, cfg: &l.pool.cfg, done: make(chan struct{})}
+func newConn(l *lane, life uint64, now time.Time) *conn {
+	c := &conn{lane: l, life: life, cfg: &l.pool.cfg, done: make(chan struct{})}
 	c.mu.out = newOutbox()
 	c.mu.slots.max = c.cfg.MaxCalls
 	c.mu.timer = time.AfterFunc(time.Hour, c.expire)
@@ -69,7 +71,7 @@ func (c *conn) submit(call *Call, size int) error {
 	case c.mu.down:
 		c.mu.Unlock()
 		return errDown
-	case c.mu.out.waiting()+frameHead+size > c.cfg.MaxWaiting:
+	case c.mu.out.waiting()+frameHead+untilLen+size > c.cfg.MaxWaiting:
 		c.mu.Unlock()
 		return c.lane.errBytes
 	case call.Done != nil && c.mu.slots.full():
@@ -77,11 +79,11 @@ func (c *conn) submit(call *Call, size int) error {
 		return c.lane.errCalls
 	}
 	if call.Done == nil {
-		c.mu.out.add(call.Kind, 0, size, call.Payload...)
+		c.mu.out.add(call.Kind, 0, c.mu.pace.until(call.Deadline), size, call.Payload...)
 	} else {
 		s := c.mu.slots.draw()
 		s.kind, s.deadline, s.done = call.Kind|answer, call.Deadline, call.Done
-		s.at = c.mu.out.add(call.Kind, s.id, size, call.Payload...)
+		s.at = c.mu.out.add(call.Kind, s.id, c.mu.pace.until(call.Deadline), size, call.Payload...)
 		c.wakeByLocked(call.Deadline)
 	}
 	c.mu.Unlock()
@@ -214,7 +216,7 @@ func (c *conn) open() (net.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("no address of %s is known", c.lane.node)
 	}
-	nc, _, err := c.cfg.connect(ctx, addr, peerFrames, c.lane.node)
+	nc, theirs, err := c.cfg.connect(ctx, addr, peerFrames, c.lane.node, line{c.lane.number, c.life})
 	if err != nil {
 		return nil, fmt.Errorf("reach %s at %s: %w", c.lane.node, addr, err)
 	}
@@ -225,6 +227,7 @@ func (c *conn) open() (net.Conn, error) {
 		return nil, ErrClosed
 	}
 	c.mu.nc = nc
+	c.standsLocked(theirs.clock)
 	return nc, nil
 }
 
@@ -278,6 +281,7 @@ func (c *conn) take(f frame) error {
 		return fmt.Errorf("%w: kind %#x is no answer", errFrame, byte(f.kind))
 	}
 	if f.kind == ping|answer {
+		c.paced(f.payload)
 		return nil
 	}
 	c.mu.Lock()

@@ -25,7 +25,8 @@
 // What a call promises: its Done says whether anything can have reached the
 // other side. "Not sent" is a fact: a frame that waits when its call fails is
 // turned into one that the other side skips. "Sent" means unknown: the other
-// side may have acted, may act later, or never saw it.
+// side may have acted, may act later, or never saw it. Later is at most at the
+// deadline (until.go), and never behind a later call of the same lane (turns.go).
 //
 // This package knows nothing of what is in a payload, of Raft, of shards or of
 // the client protocol.

@@ -28,13 +28,16 @@ const (
 	failed Kind = 0xf1 // u8 whether anything may have been done, then a sentence
 )
 
-// A frame is u32 length of the rest, u8 kind, u64 id, payload. Id 0 awaits no
-// answer.
+// A frame is u32 length of the rest, u8 kind, u64 id, in a question u64 the time
+// until which it may be served, and the payload. Id 0 awaits no answer.
 const (
 	lengthLen = 4
 	minRest   = 1 + 8
 	frameHead = lengthLen + minRest
+	untilLen  = 8
 )
+
+func (k Kind) asks() bool { return k < answer }
 
 var errFrame = errors.New("damaged frame")
 
@@ -42,7 +45,8 @@ type frame struct {
 	kind    Kind
 	id      uint64
 	payload []byte // valid until the next frame is read
-	fresh   bool   // the first of what one read brought
+	until   int64  // of a question, by its Listener's clock; 0 is for ever
+	read    uint64 // which read brought its end
 }
 
 func payloadLen(parts [][]byte) int {
@@ -53,10 +57,17 @@ func payloadLen(parts [][]byte) int {
 	return n
 }
 
-func appendFrame(b []byte, k Kind, id uint64, size int, parts ...[]byte) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(minRest+size))
+func appendFrame(b []byte, k Kind, id uint64, until int64, size int, parts ...[]byte) []byte {
+	head := minRest
+	if k.asks() {
+		head += untilLen
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(head+size))
 	b = append(b, byte(k))
 	b = binary.BigEndian.AppendUint64(b, id)
+	if k.asks() {
+		b = binary.BigEndian.AppendUint64(b, uint64(until))
+	}
 	for _, p := range parts {
 		b = append(b, p...)
 	}
@@ -70,8 +81,8 @@ func frameLen(b []byte, maxPayload int) (int, error) {
 	switch {
 	case rest < minRest:
 		return 0, fmt.Errorf("%w: %d bytes, at least %d", errFrame, rest, minRest)
-	case uint64(rest) > uint64(minRest+maxPayload):
-		return 0, fmt.Errorf("%w: %d bytes, at most %d", errFrame, rest, minRest+maxPayload)
+	case uint64(rest) > uint64(minRest+untilLen+maxPayload):
+		return 0, fmt.Errorf("%w: %d bytes, at most %d", errFrame, rest, minRest+untilLen+maxPayload)
 	}
 	return lengthLen + int(rest), nil
 }
@@ -95,7 +106,6 @@ type frames struct {
 	max   int
 	buf   []byte
 	r, w  int
-	fresh bool
 	small int // frames since one was longer than readBuffer
 
 	phase atomic.Uint32
@@ -111,7 +121,7 @@ func (f *frames) next() (frame, error) {
 				return frame{}, err
 			}
 			if f.w-f.r >= n {
-				return f.take(n), nil
+				return f.take(n)
 			}
 		}
 		if err := f.fill(); err != nil {
@@ -123,17 +133,22 @@ func (f *frames) next() (frame, error) {
 	}
 }
 
-func (f *frames) take(n int) frame {
-	b := f.buf[f.r : f.r+n]
+func (f *frames) take(n int) (frame, error) {
+	b := f.buf[f.r : f.r+n : f.r+n]
 	f.r += n
-	out := frame{kind: Kind(b[4]), id: binary.BigEndian.Uint64(b[5:]), payload: b[frameHead:n:n], fresh: f.fresh}
-	f.fresh = false
+	out := frame{kind: Kind(b[4]), id: binary.BigEndian.Uint64(b[5:]), payload: b[frameHead:], read: f.reads.Load()}
+	if out.kind.asks() {
+		if len(out.payload) < untilLen {
+			return frame{}, fmt.Errorf("%w: a question of %d bytes", errFrame, n)
+		}
+		out.until, out.payload = int64(binary.BigEndian.Uint64(out.payload)), out.payload[untilLen:]
+	}
 	if n > readBuffer {
 		f.small = 0
 	} else {
 		f.small++
 	}
-	return out
+	return out, nil
 }
 
 func (f *frames) fill() error {
@@ -150,7 +165,7 @@ func (f *frames) fill() error {
 			f.w = copy(f.buf, f.buf[f.r:f.w])
 			f.r = 0
 		} else {
-			f.buf = append(f.buf, make([]byte, min(len(f.buf), frameHead+f.max-len(f.buf)))...)
+			f.buf = append(f.buf, make([]byte, min(len(f.buf), frameHead+untilLen+f.max-len(f.buf)))...)
 		}
 	}
 	f.phase.Store(phase)
@@ -159,7 +174,6 @@ func (f *frames) fill() error {
 	f.w += n
 	if n > 0 {
 		f.reads.Add(1)
-		f.fresh = true
 		return nil
 	}
 	if err == nil {

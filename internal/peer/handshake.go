@@ -10,11 +10,12 @@ import (
 
 // greet is the dialer's side of a hello both ways. After an error the
 // connection is of no use.
-func greet(nc net.Conn, cfg *Config, stream byte, want string) (Hello, error) {
+func greet(nc net.Conn, cfg *Config, stream byte, want string, of line) (Hello, error) {
 	if err := nc.SetDeadline(time.Now().Add(cfg.times.handshake)); err != nil {
 		return Hello{}, err
 	}
 	ours := cfg.Hello()
+	ours.line = of
 	if err := ours.check(); err != nil {
 		return Hello{}, err
 	}
@@ -46,8 +47,9 @@ func greet(nc net.Conn, cfg *Config, stream byte, want string) (Hello, error) {
 	return theirs, nc.SetDeadline(time.Time{})
 }
 
-// welcome is the listener's side, after the first byte.
-func welcome(nc net.Conn, cfg *Config, stream byte) (Hello, error) {
+// welcome is the listener's side, after the first byte. A connection that is not
+// refused is begun before it is answered. Its answer has the clock's time.
+func welcome(nc net.Conn, cfg *Config, stream byte, clock func() int64, begin func(line) error) (Hello, error) {
 	theirs, v, err := readHello(nc)
 	if err != nil {
 		return Hello{}, unended(err)
@@ -57,6 +59,12 @@ func welcome(nc net.Conn, cfg *Config, stream byte) (Hello, error) {
 		return Hello{}, err
 	}
 	no := judge(ours, theirs, v, nc, stream, "", cfg.Known)
+	if no == nil && stream == peerFrames {
+		if err := begin(theirs.line); err != nil {
+			return theirs, err
+		}
+		ours.clock = clock()
+	}
 	if _, err := nc.Write(appendVerdict(ours.append(nil), no)); err != nil {
 		return Hello{}, fmt.Errorf("answer the hello: %w", err)
 	}

@@ -23,6 +23,8 @@ const (
 	headLen   = len(magic) + 4 // u16 version, u16 length of the rest
 	maxHello  = 512            // of the rest
 	maxReason = 1024           // of a verdict's sentence
+
+	helloNumbers = 4 // at a hello's end
 )
 
 // Hello is what a node says of itself when a connection begins.
@@ -31,6 +33,9 @@ type Hello struct {
 	Incarnation uint64 // rises when a cluster is recovered without its majority
 	Node        string
 	Birth       string // minted with the data directory: another directory is another node
+
+	line  line  // of the connection; the dialer's
+	clock int64 // when the hello was said; the listener's
 }
 
 // Joining says that the node is in no cluster yet.
@@ -51,7 +56,9 @@ func (h Hello) append(b []byte) []byte {
 		b = append(b, byte(len(s)))
 		b = append(b, s...)
 	}
-	b = binary.BigEndian.AppendUint64(b, h.Incarnation)
+	for _, n := range [...]uint64{h.Incarnation, h.line.lane, h.line.life, uint64(h.clock)} {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
 	binary.BigEndian.PutUint16(b[at:], uint16(len(b)-at-2))
 	return b
 }
@@ -96,10 +103,14 @@ func parseHello(b []byte) (Hello, error) {
 		*field = string(b[1 : 1+int(b[0])])
 		b = b[1+int(b[0]):]
 	}
-	if len(b) != 8 {
-		return Hello{}, fmt.Errorf("%w: %d bytes at its end, want 8", errDamaged, len(b))
+	if len(b) != helloNumbers*8 {
+		return Hello{}, fmt.Errorf("%w: %d bytes at its end, want %d", errDamaged, len(b), helloNumbers*8)
 	}
-	h.Incarnation = binary.BigEndian.Uint64(b)
+	var clock uint64
+	for i, field := range [helloNumbers]*uint64{&h.Incarnation, &h.line.lane, &h.line.life, &clock} {
+		*field = binary.BigEndian.Uint64(b[8*i:])
+	}
+	h.clock = int64(clock)
 	if err := h.check(); err != nil {
 		return Hello{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}

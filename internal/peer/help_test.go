@@ -123,7 +123,7 @@ func echo(q Request, r Reply) { r.Send([]byte("re "), q.Payload) }
 func stranger(t testing.TB, l *Listener, h Hello) net.Conn {
 	t.Helper()
 	cfg := Config{Hello: func() Hello { return h }}.withDefaults()
-	nc, _, err := cfg.connect(t.Context(), l.Addr().String(), peerFrames, "")
+	nc, _, err := cfg.connect(t.Context(), l.Addr().String(), peerFrames, "", line{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = nc.Close() })
 	return nc
@@ -146,7 +146,7 @@ func puppet(t testing.TB, act func(nc net.Conn)) func(string) (string, bool) {
 				if _, err := nc.Read(first[:]); err != nil {
 					return
 				}
-				if _, err := welcome(nc, &cfg, first[0]); err == nil {
+				if _, err := welcome(nc, &cfg, first[0], anyTime, anyTurn); err == nil {
 					act(nc)
 				}
 			})
@@ -158,6 +158,10 @@ func puppet(t testing.TB, act func(nc net.Conn)) func(string) (string, bool) {
 	})
 	return func(string) (string, bool) { return ln.Addr().String(), true }
 }
+
+// What a puppet's hello says.
+func anyTime() int64     { return 0 }
+func anyTurn(line) error { return nil }
 
 // lane is the connection that a node's calls go over now.
 func (p *Pool) lane(node string, i int) *conn { return (*p.lanes.Load())[node][i].cur.Load() }

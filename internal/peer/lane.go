@@ -15,10 +15,13 @@ import (
 type lane struct {
 	pool *Pool
 	node string
-	cur  atomic.Pointer[conn] // nil or down: the next call opens another
+	// number tells it from other lanes, whoever's they are.
+	number uint64
+	cur    atomic.Pointer[conn] // nil or down: the next call opens another
 
 	mu struct {
 		sync.Mutex
+		lives     uint64
 		failures  int
 		notBefore time.Time
 		err       error  // what calls are told until then
@@ -31,7 +34,7 @@ type lane struct {
 
 func newLane(p *Pool, node string) *lane {
 	return &lane{
-		pool: p, node: node,
+		pool: p, node: node, number: rand.Uint64(),
 		errDeadline: fmt.Errorf("%s: %w", node, ErrDeadline),
 		errBytes:    fmt.Errorf("%w: %d bytes wait for %s", ErrBusy, p.cfg.MaxWaiting, node),
 		errCalls:    fmt.Errorf("%w: %d calls wait for %s", ErrBusy, p.cfg.MaxCalls, node),
@@ -66,7 +69,8 @@ func (l *lane) open() (*conn, error) {
 	if now.Before(l.mu.notBefore) {
 		return nil, l.mu.err
 	}
-	c := newConn(l, now)
+	l.mu.lives++
+	c := newConn(l, l.mu.lives, now)
 	if !l.pool.start(c) {
 		return nil, ErrClosed
 	}

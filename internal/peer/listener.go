@@ -10,11 +10,13 @@ import (
 
 // Listener is a node's cluster port.
 type Listener struct {
-	ln   net.Listener
-	cfg  Config
-	raft *raftListener
-	done chan struct{}
-	wg   sync.WaitGroup
+	ln    net.Listener
+	cfg   Config
+	raft  *raftListener
+	born  time.Time
+	done  chan struct{}
+	turns turns
+	wg    sync.WaitGroup
 
 	mu struct {
 		sync.Mutex
@@ -26,11 +28,14 @@ type Listener struct {
 
 // Listen makes a cluster port of a listener. Nothing is accepted before Serve.
 func Listen(ln net.Listener, cfg Config) *Listener {
-	l := &Listener{ln: ln, cfg: cfg.withDefaults(), done: make(chan struct{})}
+	l := &Listener{ln: ln, cfg: cfg.withDefaults(), born: time.Now(), done: make(chan struct{})}
 	l.raft = &raftListener{l: l, conns: make(chan net.Conn), done: make(chan struct{})}
 	l.mu.conns = map[net.Conn]*served{}
 	return l
 }
+
+// clock is what deadlines are said in; it is never 0.
+func (l *Listener) clock() int64 { return int64(time.Since(l.born)) + 1 }
 
 // Addr is where it listens.
 func (l *Listener) Addr() net.Addr { return l.ln.Addr() }
@@ -174,19 +179,28 @@ func (l *Listener) serve(nc net.Conn, h Handler) {
 		lastWords(nc)
 		return
 	}
-	from, err := welcome(nc, &l.cfg, stream)
+	var t *turn
+	from, err := welcome(nc, &l.cfg, stream, l.clock, func(of line) (err error) {
+		t, err = l.turns.begin(of, nc)
+		return err
+	})
+	if t != nil {
+		defer t.finish()
+	}
 	if errors.Is(err, errForeign) {
 		lastWords(nc)
 	}
 	if err != nil {
-		l.refused(nc, err)
+		if !errors.Is(err, errLater) {
+			l.refused(nc, err)
+		}
 		return
 	}
 	if stream == raftStream {
 		handed = l.raft.hand(nc)
 		return
 	}
-	newServed(l, nc, from).run(h)
+	newServed(l, nc, from).run(h, t)
 }
 
 // refused logs a sentence once a minute and host: who is refused tries again

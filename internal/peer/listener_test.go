@@ -26,7 +26,7 @@ func TestBothSidesHearTheSentence(t *testing.T) {
 					_ = nc.Close()
 				}
 			}()
-			nc, _, err := cfg.connect(t.Context(), l.Addr().String(), c.stream, "")
+			nc, _, err := cfg.connect(t.Context(), l.Addr().String(), c.stream, "", line{})
 			if c.reason == accepted {
 				require.NoError(t, err)
 				_ = nc.Close()
@@ -149,6 +149,7 @@ func TestExchange(t *testing.T) {
 	reply, from, err := Exchange(t.Context(), joining, addr, KindJoin, []byte("who"))
 	require.NoError(t, err)
 	require.Equal(t, "n7", string(reply))
+	from.clock = 0
 	require.Equal(t, member("n2"), from)
 
 	_, _, err = Exchange(t.Context(), joining, addr, KindJoin, []byte("no"))
@@ -177,7 +178,7 @@ func TestAStopInTheMiddle(t *testing.T) {
 		_ = nc.Close()
 	}
 	nc := stranger(t, l, member("n1"))
-	_, err := nc.Write(appendFrame(nil, KindRequest, 1, 100, make([]byte, 99)))
+	_, err := nc.Write(appendFrame(nil, KindRequest, 1, 0, 100, make([]byte, 99)))
 	require.NoError(t, err)
 	_ = nc.SetDeadline(time.Now().Add(5 * time.Second))
 	_, err = nc.Read(make([]byte, 1))
@@ -188,8 +189,8 @@ func TestGarbageEndsTheConversation(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"too long":   {0xff, 0xff, 0xff, 0xff},
 		"too short":  {0, 0, 0, 8},
-		"an answer":  appendFrame(nil, KindRequest|answer, 1, 0),
-		"half frame": appendFrame(nil, KindRequest, 1, 10, make([]byte, 5)),
+		"an answer":  appendFrame(nil, KindRequest|answer, 1, 0, 0),
+		"half frame": appendFrame(nil, KindRequest, 1, 0, 10, make([]byte, 5)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			gone := make(chan struct{})
@@ -218,7 +219,7 @@ func TestAPeerThatTakesNoAnswers(t *testing.T) {
 	nc := stranger(t, l, member("n1"))
 	var b []byte
 	for i := range 1000 {
-		b = appendFrame(b, KindRequest, uint64(i+1), 0)
+		b = appendFrame(b, KindRequest, uint64(i+1), 0, 0)
 	}
 	_, err := nc.Write(b)
 	require.NoError(t, err)
@@ -254,12 +255,12 @@ func TestACrowdedPort(t *testing.T) {
 	l := serve(t, Config{Hello: hello("n2"), MaxConns: 1, Log: said.logger()}, by(echo))
 	first := stranger(t, l, member("n1"))
 	cfg := Config{Hello: hello("n3")}.withDefaults()
-	_, _, err := cfg.connect(t.Context(), l.Addr().String(), peerFrames, "")
+	_, _, err := cfg.connect(t.Context(), l.Addr().String(), peerFrames, "", line{})
 	require.Error(t, err)
 	require.Contains(t, said.String(), errCrowded.Error())
 	_ = first.Close()
 	require.Eventually(t, func() bool {
-		nc, _, err := cfg.connect(t.Context(), l.Addr().String(), peerFrames, "")
+		nc, _, err := cfg.connect(t.Context(), l.Addr().String(), peerFrames, "", line{})
 		if err == nil {
 			_ = nc.Close()
 		}

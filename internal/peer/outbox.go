@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"encoding/binary"
 	"net"
 	"sync/atomic"
 	"time"
@@ -28,10 +29,15 @@ type outbox struct {
 func newOutbox() outbox { return outbox{wake: make(chan struct{}, 1)} }
 
 // add lays a frame in and returns where it begins.
-func (o *outbox) add(k Kind, id uint64, size int, parts ...[]byte) uint64 {
+func (o *outbox) add(k Kind, id uint64, until int64, size int, parts ...[]byte) uint64 {
 	at := o.end()
-	o.buf = appendFrame(o.buf, k, id, size, parts...)
+	o.buf = appendFrame(o.buf, k, id, until, size, parts...)
 	return at
+}
+
+// limit says until when a question may be served that waits here.
+func (o *outbox) limit(at uint64, until int64) {
+	binary.BigEndian.PutUint64(o.buf[at-o.base+frameHead:], uint64(until))
 }
 
 func (o *outbox) end() uint64  { return o.base + uint64(len(o.buf)) }

@@ -27,11 +27,12 @@ var (
 type Call struct {
 	Node string
 	// Lane picks the connection. Calls with the same lane go out in the order
-	// of their Call; answers come in any order. After a connection was lost, a
-	// call that was sent over it may still be done, after later ones.
+	// of their Call, and are served in that order or not at all, also after a
+	// connection was lost (turns.go); answers come in any order.
 	Lane int
 	Kind Kind
-	// Deadline is when Done is told ErrDeadline. Required unless Done is nil.
+	// Deadline is when Done is told ErrDeadline, and until when the call may be
+	// served (until.go). Required unless Done is nil.
 	Deadline time.Time
 	// Payload goes as one; it is copied before Call returns.
 	Payload [][]byte
@@ -166,7 +167,7 @@ func (c *conn) look(now time.Time) {
 	life := c.in.reads.Load() + c.chunks.Load()
 	c.mu.Lock()
 	standing := c.mu.nc != nil && !c.mu.down
-	calls, end := c.mu.slots.inFlight(), c.mu.out.end()
+	calls, end, paced := c.mu.slots.inFlight(), c.mu.out.end(), c.mu.pace.ours
 	c.mu.Unlock()
 	if !standing {
 		c.seen.heardAt, c.seen.usedAt = now, now
@@ -184,10 +185,10 @@ func (c *conn) look(now time.Time) {
 	switch quiet := now.Sub(c.seen.heardAt); {
 	case quiet >= t.silence:
 		c.lane.failed(c, fmt.Errorf("connection to %s lost: %w for %v", c.lane.node, errSilent, t.silence))
-	case quiet >= t.ping:
+	case quiet >= t.ping, now.Sub(paced) >= t.ping && c.seen.usedAt.Equal(now):
 		c.mu.Lock()
 		if !c.mu.down {
-			c.mu.out.add(ping, 0, 0)
+			c.mu.out.add(ping, 0, 0, 0)
 			c.seen.usedEnd = c.mu.out.end()
 		}
 		c.mu.Unlock()

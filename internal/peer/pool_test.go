@@ -127,7 +127,7 @@ func TestACutLeavesUnknown(t *testing.T) {
 	arrived := make(chan struct{})
 	cut := make(chan struct{})
 	addr := puppet(t, func(nc net.Conn) {
-		_, _ = io.ReadFull(nc, make([]byte, 3*(frameHead+1)))
+		_, _ = io.ReadFull(nc, make([]byte, 3*(frameHead+untilLen+1)))
 		close(arrived)
 		<-cut
 	})
@@ -160,7 +160,7 @@ func TestWhatWasNotHandedOverWasNotSent(t *testing.T) {
 	theirs := quick(Config{Hello: hello("n2")}).withDefaults()
 	go func() {
 		_, _ = io.ReadFull(second, make([]byte, 1))
-		_, _ = welcome(second, &theirs, peerFrames)
+		_, _ = welcome(second, &theirs, peerFrames, anyTime, anyTurn)
 	}()
 	stuck, err := call(p, "n2", strings.Repeat("x", 1000), 5*time.Second)
 	require.NoError(t, err)
@@ -270,12 +270,12 @@ func TestGarbageEndsTheConnection(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"too long":       {0xff, 0xff, 0xff, 0xff},
 		"too short":      {0, 0, 0, 1},
-		"a request":      appendFrame(nil, KindRequest, 1<<16, 0),
-		"the wrong kind": appendFrame(nil, KindImport|answer, 1<<16, 0),
+		"a request":      appendFrame(nil, KindRequest, 1<<16, 0, 0),
+		"the wrong kind": appendFrame(nil, KindImport|answer, 1<<16, 0, 0),
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr := puppet(t, func(nc net.Conn) {
-				_, _ = io.ReadFull(nc, make([]byte, frameHead+1))
+				_, _ = io.ReadFull(nc, make([]byte, frameHead+untilLen+1))
 				_, _ = nc.Write(b)
 				_, _ = io.Copy(io.Discard, nc)
 			})
@@ -326,7 +326,7 @@ func TestBounds(t *testing.T) {
 
 	// Nothing is written before there is a connection.
 	dialling := make(chan struct{})
-	p = pool(t, Config{Hello: hello("n1"), Lanes: 1, MaxWaiting: 100, Address: func(string) (string, bool) {
+	p = pool(t, Config{Hello: hello("n1"), Lanes: 1, MaxWaiting: 110, Address: func(string) (string, bool) {
 		<-dialling
 		return "", false
 	}})

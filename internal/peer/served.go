@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -25,9 +26,9 @@ type Conversation interface {
 type Request struct {
 	Kind    Kind
 	Payload []byte // valid until Serve returns
-	// Fresh marks the first of the requests that arrived together: where to
-	// look at the clock.
-	Fresh bool
+	// Read is the same for requests that arrived together, and never 0: where it
+	// is another than at the last look at the clock, it is time for the next.
+	Read uint64
 }
 
 // Reply answers one request, from any goroutine, at any time. Exactly one of
@@ -101,7 +102,7 @@ func newServed(l *Listener, nc net.Conn, from Hello) *served {
 	return c
 }
 
-func (c *served) run(h Handler) {
+func (c *served) run(h Handler, t *turn) {
 	c.l.mu.Lock()
 	c.l.mu.conns[c.nc] = c
 	c.l.mu.Unlock()
@@ -110,10 +111,15 @@ func (c *served) run(h Handler) {
 		defer close(flushed)
 		c.flush()
 	}()
-	who := h(c.from)
-	err := c.read(who)
+	var err error
+	if t.wait(c.end, c.l.done) {
+		who := h(c.from)
+		err = c.read(who)
+		c.end()
+		who.Close()
+		t.finish()
+	}
 	c.end()
-	who.Close()
 	<-flushed
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 		c.l.refused(c.nc, fmt.Errorf("connection of %s closed: %w", c.from.Node, err))
@@ -121,10 +127,15 @@ func (c *served) run(h Handler) {
 }
 
 func (c *served) read(who Conversation) error {
+	var now int64 // when what was read last had arrived
+	var read uint64
 	for {
 		f, err := c.in.next()
 		if err != nil {
 			return err
+		}
+		if f.until != 0 && f.read != read {
+			now, read = c.l.clock(), f.read
 		}
 		switch {
 		case f.kind == cancelled:
@@ -132,7 +143,7 @@ func (c *served) read(who Conversation) error {
 		case f.kind == ping:
 			c.mu.Lock()
 			if !c.mu.down {
-				c.mu.out.add(ping|answer, 0, 0)
+				c.mu.out.add(ping|answer, 0, 0, clockLen, binary.BigEndian.AppendUint64(nil, uint64(c.l.clock())))
 			}
 			c.mu.Unlock()
 			c.mu.out.stir()
@@ -145,12 +156,14 @@ func (c *served) read(who Conversation) error {
 			return nil
 		}
 		switch {
+		case f.until != 0 && now >= f.until:
+			r.Fail("its deadline had passed when it was read")
 		case f.kind >= kinds:
 			r.Fail("this node does not know such requests: run the same release on all nodes")
 		case c.from.Joining() && f.kind != KindJoin:
 			r.Fail(c.from.Node + " has not joined the cluster yet")
 		default:
-			who.Serve(Request{Kind: f.kind, Payload: f.payload, Fresh: f.fresh}, r)
+			who.Serve(Request{Kind: f.kind, Payload: f.payload, Read: f.read}, r)
 		}
 	}
 }
@@ -185,7 +198,7 @@ func (c *served) answer(k Kind, id uint64, size int, parts ...[]byte) {
 		return
 	}
 	c.mu.owed--
-	c.mu.out.add(k, id, size, parts...)
+	c.mu.out.add(k, id, 0, size, parts...)
 	stuck := c.mu.stuck
 	c.mu.Unlock()
 	c.mu.out.stir()

@@ -35,7 +35,8 @@ type Config struct {
 	Logger *slog.Logger           // nil is nowhere
 
 	stable time.Duration                                            // how long a node is well before it votes; 0 is steadyFor
-	dial   func(ctx context.Context, addr string) (net.Conn, error) // nil is TCP
+	listen func(addr string) (net.Listener, error)                  // nil is TCP
+	dial   func(ctx context.Context, addr string) (net.Conn, error) // its counterpart; nil is TCP
 	store  func(raft.LogStore) raft.LogStore                        // nil is the disk's own
 }
 
@@ -80,6 +81,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.stable == 0 {
 		c.stable = steadyFor
+	}
+	if c.listen == nil {
+		c.listen = func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
 	}
 	if c.store == nil {
 		c.store = func(s raft.LogStore) raft.LogStore { return s }

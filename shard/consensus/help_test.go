@@ -28,11 +28,13 @@ type observer struct {
 	t     testing.TB
 	clock func() control.Reading
 
-	mu     sync.Mutex
-	hosts  []*fakeHost
-	begun  map[control.At]string
-	shuts  map[shard.ID]control.Mono // when a gate was shut for a move
-	broken []string
+	mu        sync.Mutex
+	hosts     []*fakeHost
+	begun     map[control.At]string
+	shuts     map[shard.ID]control.Mono // when a gate was shut for a move
+	shutCount int
+	moved     []time.Duration // how long gates were shut by moves that came to an end
+	broken    []string
 }
 
 func newObserver(t testing.TB) *observer {
@@ -56,6 +58,7 @@ type fakeHost struct {
 	refuse  map[shard.ID]int // Opens that fail
 	over    bool             // it finds its session over, once
 	shut    map[shard.ID]bool
+	onLeave map[shard.ID]func()
 	kept    map[shard.ID][]byte // what came with planned moves: the epochs it left
 	routed  uint64              // version of the map it goes by
 	cut     bool                // its process is not heard of; it may serve till its session's end
@@ -64,7 +67,7 @@ type fakeHost struct {
 func (o *observer) host(node string) *fakeHost {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	h := &fakeHost{o: o, node: node, open: make(map[shard.ID]control.Start), shut: make(map[shard.ID]bool), kept: make(map[shard.ID][]byte), refuse: make(map[shard.ID]int)}
+	h := &fakeHost{o: o, node: node, open: make(map[shard.ID]control.Start), shut: make(map[shard.ID]bool), onLeave: make(map[shard.ID]func()), kept: make(map[shard.ID][]byte), refuse: make(map[shard.ID]int)}
 	o.hosts = append(o.hosts, h)
 	return h
 }
@@ -139,6 +142,11 @@ func (h *fakeHost) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
 		return nil, false
 	}
 	h.shut[id] = true
+	h.o.shutCount++
+	if f := h.onLeave[id]; f != nil {
+		delete(h.onLeave, id)
+		f()
+	}
 	h.o.shuts[id] = h.o.clock().Mono
 	return append(h.kept[id], byte(at)), true
 }
@@ -157,6 +165,7 @@ func (h *fakeHost) Open(id shard.ID, st control.Start, moved []byte) error {
 		}
 	}
 	h.begin(id, st.Epoch)
+	h.o.moveEnds(id)
 	h.open[id] = st
 	delete(h.kept, id)
 	if moved != nil {
@@ -164,6 +173,39 @@ func (h *fakeHost) Open(id shard.ID, st control.Start, moved []byte) error {
 	}
 	h.opened++
 	return nil
+}
+
+func (o *observer) moveEnds(id shard.ID) {
+	if at, ok := o.shuts[id]; ok {
+		o.moved = append(o.moved, time.Duration(o.clock().Mono-at))
+		delete(o.shuts, id)
+	}
+}
+
+// shutFor says how long gates were shut by moves: half of them at most so long, and the
+// longest.
+func (o *observer) shutFor() (half, longest time.Duration, moves int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	slices.Sort(o.moved)
+	if moves = len(o.moved); moves == 0 {
+		return 0, 0, 0
+	}
+	return o.moved[moves/2], o.moved[moves-1], moves
+}
+
+// moves is how many gates were shut for a move.
+func (o *observer) moves() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.shutCount
+}
+
+// leaves has something happen when the shard's gate is shut, before it is handed over.
+func (h *fakeHost) leaves(id shard.ID, f func()) {
+	h.o.mu.Lock()
+	defer h.o.mu.Unlock()
+	h.onLeave[id] = f
 }
 
 func (h *fakeHost) begin(id shard.ID, e shard.Epoch) {
@@ -184,7 +226,10 @@ func (h *fakeHost) Raise(id shard.ID, to shard.Epoch) {
 	h.begin(id, to)
 	st.Epoch = to
 	h.open[id] = st
-	delete(h.shut, id)
+	if h.shut[id] {
+		h.o.moveEnds(id)
+		delete(h.shut, id)
+	}
 }
 
 func (h *fakeHost) Close(id shard.ID) {

@@ -37,6 +37,8 @@ const (
 	forming phase = "forming"
 	joining phase = "joining" // it is in, and has not got the log yet
 	member  phase = "member"
+	// recovering is from before the first until after the last step of a recovery.
+	recovering phase = "recovering"
 )
 
 const (

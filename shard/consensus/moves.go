@@ -49,6 +49,8 @@ type move struct {
 	sent  int          // of it, that the receiver has
 	call  uint64       // the one under way; 0: none is
 	again control.Mono // when to ask next
+
+	shutAt control.Mono
 }
 
 type stage uint8
@@ -146,7 +148,7 @@ func (a *agent) shut(m *move, now control.Reading) {
 		m.enter(calledOff, now.Mono)
 		return
 	}
-	m.data = data
+	m.data, m.shutAt = data, now.Mono
 	m.enter(sending, now.Mono)
 }
 
@@ -214,7 +216,17 @@ func (a *agent) send(m *move, now control.Mono) {
 	}
 }
 
-// calm is the Quiet for those of the shards that were open under a session, and in which
+// moveEnds says so to who looks for what takes long.
+func (a *agent) moveEnds(m *move, stays bool) {
+	delete(a.moves, m.of.shard)
+	var shut time.Duration
+	if m.shutAt != 0 {
+		shut = time.Duration(a.n.cfg.Clock().Mono - m.shutAt)
+	}
+	a.n.cfg.Logger.Debug("planned move is over", "shard", m.of.shard, "node", m.node, "stays", stays, "shut", shut)
+}
+
+// quiet is the Quiet for those of the shards that were open under a session, and in which
 // no writer is outstanding, that have something noted. Their gates are shut for good, so
 // no note is asked for after the State is looked at; one that is under way makes it void.
 func (a *agent) quiet(session shard.Session, shards []shard.ID) control.Quiet {

@@ -66,10 +66,13 @@ func Open(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	id, err := whoAmI(cfg.Dir, &cfg)
+	if err == nil && id.Phase == recovering {
+		err = fmt.Errorf("data directory %s: a recovery was interrupted: run `leasectl recover` again", cfg.Dir)
+	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	ln, err := net.Listen("tcp", cfg.Cluster)
+	ln, err := cfg.listen(cfg.Cluster)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--cluster: %w", err), lock.Close())
 	}

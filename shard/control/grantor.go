@@ -10,8 +10,9 @@ import (
 	"github.com/leasecache/leasecache/shard/placement"
 )
 
-// MovesAtOnce is how many shards are moved as planned at a time.
-const MovesAtOnce = 8
+// MovesAtOnce is how many shards are moved as planned at a time: as many as are missed by
+// nobody for some milliseconds, and so many that a node with hundreds stops within seconds.
+const MovesAtOnce = 16
 
 // askAgain is how long a proposal is waited for before it is made again. It may be
 // applied twice: the second has no effect.
