@@ -22,14 +22,7 @@ import (
 func TestNodesThatAreCutOff(t *testing.T) {
 	t.Parallel()
 	lab := netlab.New(t, 3)
-	var nodes []Options
-	for i := range 3 {
-		nodes = append(nodes, Options{
-			Flags: faultFlags("--insecure", "--listen", lab.Addr(i)+":11211", "--admin", lab.Addr(i)+":11212", "--cluster", lab.Addr(i)+":11213"),
-			Under: lab.Under(i),
-		})
-	}
-	s := newStage(t, nodes...)
+	s := newStage(t, inLab(lab)...)
 	owner := func() int { return s.others(s.Leader())[0] }
 
 	s.act("R5 an owner, both ways", func(t *testing.T) {
@@ -59,6 +52,18 @@ func TestNodesThatAreCutOff(t *testing.T) {
 			}
 		})
 	})
+	s.act("at random", func(t *testing.T) { s.atRandom(t, lab) })
+}
+
+// inLab puts three nodes into a network of their own.
+func inLab(lab *netlab.Lab) (nodes []Options) {
+	for i := range 3 {
+		nodes = append(nodes, Options{
+			Flags: faultFlags("--insecure", "--listen", lab.Addr(i)+":11211", "--admin", lab.Addr(i)+":11212", "--cluster", lab.Addr(i)+":11213"),
+			Under: lab.Under(i),
+		})
+	}
+	return nodes
 }
 
 // isCutOff cuts a node's cables to each of the others.

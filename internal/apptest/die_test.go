@@ -10,12 +10,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNodesThatDie kills processes of a cluster without a warning, and stops some for
-// longer than their sessions last.
+// TestNodesThatDie kills processes of a cluster without a warning, stops some for longer
+// than their sessions last, and fills their disks.
 func TestNodesThatDie(t *testing.T) {
 	t.Parallel()
-	flags := Options{Flags: faultFlags()}
-	s := newStage(t, flags, flags, flags)
+	nodes := make([]Options, 3)
+	disks, small := smallDisks(t, len(nodes))
+	for i := range nodes {
+		nodes[i].Flags = faultFlags()
+		if small {
+			nodes[i].DataDir = disks[i]
+		}
+	}
+	s := newStage(t, nodes...)
+	s.small = small
 
 	dies := func(t *testing.T, victim int, limit time.Duration) {
 		shards, by := s.owns(t, victim), s.others(victim)[0]
@@ -32,6 +40,8 @@ func TestNodesThatDie(t *testing.T) {
 	s.act("R16 the leader", func(t *testing.T) { dies(t, s.Leader(), leaderLost) })
 	s.act("H8 R5 an owner stands still", func(t *testing.T) { s.standsStill(t, s.others(s.Leader())[0], ownerLost) })
 	s.act("H8 H9 the leader stands still", func(t *testing.T) { s.standsStill(t, s.Leader(), leaderLost) })
+	s.act("an owner's disk is full", func(t *testing.T) { s.fills(t, s.others(s.Leader())[0], ownerLost) })
+	s.act("the leader's disk is full", func(t *testing.T) { s.fills(t, s.Leader(), leaderLost) })
 	s.act("H4 H13 all", s.allDie)
 }
 

@@ -32,8 +32,9 @@ func keyOf(level string, s int) string { return inShard(level, shard.ID(s), faul
 // node alone, whatever happens to it.
 type stage struct {
 	*Cluster
-	t *testing.T
-	w *world
+	t     *testing.T
+	w     *world
+	small bool // the data directories are on small disks
 }
 
 func newStage(t *testing.T, nodes ...Options) *stage {
