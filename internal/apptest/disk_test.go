@@ -2,6 +2,7 @@ package apptest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -23,7 +24,11 @@ func (s *stage) fills(t *testing.T, victim int, limit time.Duration) {
 	full := filepath.Join(s.DataDir(victim), "full")
 	fill(t, full)
 	filled := time.Now()
-	code, err := s.Nodes[victim].Wait(patience)
+	// The log finds room within its file for a while. This makes it grow.
+	for key := keyOf("w", faultShards-1); s.Nodes[victim].Alive() && time.Since(filled) < patience; time.Sleep(10 * time.Millisecond) {
+		s.ask(t, by, fmt.Sprintf("lf %s L%d", key, tokenIn(s.ask(t, by, "ld "+key), 'L')+1<<40))
+	}
+	code, err := s.Nodes[victim].Wait(time.Second)
 	require.NoError(t, err)
 	w := watchShards(s.Listen(by), shards, faultShards)
 	t.Logf("it ended %v after its disk was full", time.Since(filled).Round(time.Millisecond))

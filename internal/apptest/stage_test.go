@@ -3,7 +3,6 @@ package apptest
 import (
 	"context"
 	"fmt"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -98,21 +97,18 @@ func (s *stage) owns(t *testing.T, i int) []int {
 	return owned
 }
 
-// others are the other nodes; the first is none that leads, if there are three.
+// others are the other nodes, the one that leads last, if it is among them.
 func (s *stage) others(i int) []int {
 	leader := s.Leader()
 	var others []int
 	for j := range s.Nodes {
-		if j != i {
+		if j != i && j != leader {
 			others = append(others, j)
 		}
 	}
-	slices.SortStableFunc(others, func(a, b int) int {
-		if a == leader {
-			return 1
-		}
-		return 0
-	})
+	if leader != i {
+		others = append(others, leader)
+	}
 	return others
 }
 
