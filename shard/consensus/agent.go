@@ -299,13 +299,15 @@ func (a *agent) do(j job) {
 var errNotHeld = errors.New("what its former owner handed over is not here")
 
 func (a *agent) openShard(j job) error {
-	var moved []byte
-	if j.step != control.OpenCold {
-		if moved = a.n.imports.adopt(transfer{j.id, j.start.Via}); moved == nil {
-			return errNotHeld
+	switch j.step {
+	case control.OpenCold:
+		return a.host.Open(j.id, j.start, nil)
+	case control.OpenMoved:
+		if moved := a.n.imports.adopt(transfer{j.id, j.start.Via}); moved != nil {
+			return a.host.Open(j.id, j.start, moved)
 		}
 	}
-	return a.host.Open(j.id, j.start, moved)
+	return errNotHeld
 }
 
 // ask asks again for what this node wants agreed on: another epoch for the shards that it

@@ -37,6 +37,8 @@ const (
 	forming phase = "forming"
 	joining phase = "joining" // it is in, and has not got the log yet
 	member  phase = "member"
+	// recovering is from before the first until after the last step of a recovery.
+	recovering phase = "recovering"
 )
 
 const (
@@ -124,6 +126,14 @@ func whoAmI(dir string, c *Config) (identity, error) {
 			id.Cluster, id.Shards, c.Shards, id.Shards)
 	}
 	return id, nil
+}
+
+// inCluster says whether a directory knows its cluster, or might: what cannot be read,
+// whoAmI says.
+func inCluster(dir string) bool {
+	data, err := os.ReadFile(filepath.Join(dir, identityName))
+	var id identity
+	return err == nil && (json.Unmarshal(data, &id) != nil || id.Cluster != "")
 }
 
 func newIdentity(dir string, c *Config) (identity, error) {
