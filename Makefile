@@ -79,6 +79,7 @@ cluster: build ## run three nodes on this machine and show who owns what, until 
 
 check: lint race transports ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
 	$(GO) test -run 'TestMutants|TestRestartServesSoon' ./lease ./shard/control ./internal/apptest # these run without race only
+	$(GO) test ./internal/storage/memory # under race the tests of its index see a part
 	$(MAKE) fuzz FUZZTIME=3000x # a count: Go's fuzzer may take the end of a time for a failure
 	$(MAKE) build
 	$(GO) run ./internal/pgtest/with $(BIN)/leasectl demo --check --postgres '{dsn}'

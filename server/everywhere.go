@@ -46,6 +46,7 @@ func (s *session) everywhere(req *protocol.Request, here doing) {
 	sw.raw, sw.lane = append([]byte(nil), s.batch[s.raw.from:s.raw.to]...), int(s.number)
 	sw.deadline = s.srv.clock.origin.Add(time.Duration(s.at.now) + forwardTimeout)
 	echo, hidden := req.Echo.Clone(), req.NoReply
+	s.depart()
 	// The first calls go out before what the connection asks for next.
 	sw.ask()
 	s.later(func(ctx context.Context) []byte { return sw.finish(ctx, &echo, hidden) })

@@ -41,6 +41,8 @@ type Snapshot struct {
 	Memory    memory.Stats
 	Leases    lease.Stats
 
+	Forwards struct{ Done, Refused, Unknown uint64 } // what other nodes were asked for
+
 	Watchers     int    // connections that watch
 	WatchSent    uint64 // lines queued for them
 	WatchSkipped uint64 // lines that they missed, as they did not read
@@ -70,6 +72,7 @@ func (s *Server) Snapshot() Snapshot {
 		WatchSent:    s.watchers.sent.Load(),
 		WatchSkipped: s.watchers.skipped.Load(),
 	}
+	out.Forwards.Done, out.Forwards.Refused, out.Forwards.Unknown = c.forwarded.Load(), c.forwardsRefused.Load(), c.forwardsUnknown.Load()
 	for v := range c.commands {
 		for o := range c.commands[v] {
 			if n := c.commands[v][o].Load(); n > 0 {
@@ -149,16 +152,6 @@ func (s *Server) Inspect(key []byte) (v owner.KeyView, now int64, err error) {
 	now = s.read().now
 	v, err = s.owner.Inspect(now, shard.Hash(key), key)
 	return v, now, err
-}
-
-// Invalidate is ld.
-func (s *Server) Invalidate(key []byte) (lease.Token, error) {
-	return s.owner.Invalidate(s.read().now, shard.Hash(key), key, 0)
-}
-
-// InvalidateTag is lt.
-func (s *Server) InvalidateTag(tag []byte) (lease.Token, error) {
-	return s.bumpTag(s.read().now, tag, nil)
 }
 
 // Context ends when the server stops.

@@ -214,21 +214,6 @@ func (s *sim) stall(n *simNode, d time.Duration) {
 	})
 }
 
-// mayInterrupt has some moves go wrong at the worst moment, which hardly any other fault
-// meets: the gate is shut, and what is handed over gets lost, or that the move is done.
-func (s *sim) mayInterrupt(n *simNode) {
-	if s.shuts.Add(1)%5 != 0 {
-		return
-	}
-	s.say("%s is not heard for a while, under a shut gate", n.name)
-	s.cutOff(n.name, false, true)
-	time.AfterFunc(time.Second, func() {
-		for _, other := range s.nodes {
-			s.net.set(n.name, other.name, false)
-		}
-	})
-}
-
 // drain moves a node's shards to others, as planned, and lets it have some again.
 func (s *sim) drain(n *simNode) {
 	s.note("%s is drained", n)

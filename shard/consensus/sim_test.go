@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,11 +46,11 @@ type sim struct {
 	dir   string
 	ttl   time.Duration
 	bug   bug
-	of    []fault // that may happen; nil is all
+	of    []fault                // that may happen; nil is all
+	left  func(*plane, shard.ID) // is told of every handover that begins; may be nil
 	net   *simNet
 	nodes []*simNode
 	src   *source
-	shuts atomic.Uint64 // gates, for moves
 	procs sync.WaitGroup
 	tasks sync.WaitGroup // clients
 	over  chan struct{}  // closed: no client begins anything
@@ -268,8 +267,7 @@ var simMustSee = []string{
 	"a shard is opened", "a command is done", "a command is done late", "a hit", "a value is stored", "a fill is refused",
 	"a read is refused", "a read waits", "a key is closed", "the source is fenced", "an invalidation",
 	"an intent", "an intent is refused", "a commit under an intent", "a writer is gone", "a writer is slow",
-	"a writer meets the fence", "a bounded writer is too late", "a drain is agreed on", "a shard is shut for a move",
-	"a shard is opened with what was handed over", "an intent moves", "a move is called off", "a node lives on as a zombie",
+	"a writer meets the fence", "a bounded writer is too late", "a drain is agreed on", "a shard is handed over", "a shard is taken over", "a node lives on as a zombie",
 }
 
 func valueOf(version uint64) []byte { return binary.BigEndian.AppendUint64(nil, version) }
