@@ -6,7 +6,7 @@ FUZZTIME  ?= 10s
 BIN       := bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test race transports fuzz bench microbench microdiff microbase lint check
+.PHONY: help build run demo cluster test race transports fuzz bench microbench microdiff microbase lint check
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,8 +74,12 @@ lint: ## check format, vet and staticcheck
 	$(STATIC) ./...
 	$(GO) mod tidy -diff
 
+cluster: build ## run three nodes on this machine and show who owns what, until ctrl-C
+	$(BIN)/leasectl cluster
+
 check: lint race transports ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
 	$(GO) test -run 'TestMutants|TestRestartServesSoon' ./lease ./shard/control ./internal/apptest # these run without race only
+	$(GO) test ./internal/storage/memory # under race the tests of its index see a part
 	$(MAKE) fuzz FUZZTIME=3000x # a count: Go's fuzzer may take the end of a time for a failure
 	$(MAKE) build
 	$(GO) run ./internal/pgtest/with $(BIN)/leasectl demo --check --postgres '{dsn}'

@@ -53,6 +53,19 @@ func (t *Table) HandOver(now int64) Handover {
 	return h
 }
 
+// Newest is the highest token in it: all are of epochs before the one it is taken over
+// in.
+func (h *Handover) Newest() Token {
+	newest := h.TagFloor
+	for i := range h.Writers {
+		newest = max(newest, h.Writers[i].Token)
+	}
+	for i := range h.Tags {
+		newest = max(newest, h.Tags[i].Token)
+	}
+	return newest
+}
+
 func (e *entry) writer(in intent, now int64) Writer {
 	return Writer{
 		Hash: e.hash, Key: append([]byte(nil), e.key...),

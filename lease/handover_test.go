@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -13,13 +12,14 @@ import (
 // knows, over a wire.
 func handOver(t *testing.T, from *Table, now, there int64, limits Limits) *Table {
 	t.Helper()
-	wire, err := json.Marshal(from.HandOver(now))
+	out := from.HandOver(now)
+	wire := out.Append(nil)
+	h, err := DecodeHandover(wire)
 	require.NoError(t, err)
-	var h Handover
-	require.NoError(t, json.Unmarshal(wire, &h))
+	clear(wire) // nothing of it is kept
 	to := New(NewSequence(0), newMapStore(), limits, Start{})
 	to.Restart(from.Epoch()+1, Start{})
-	to.TakeOver(there, &h)
+	to.TakeOver(there, h)
 	return to
 }
 

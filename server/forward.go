@@ -275,11 +275,13 @@ func (f *forward) answered(reply []byte, sent bool, err error) {
 	f.next(err)
 }
 
-// mostTries and firstPause bound the search for the owner: a shard on its way from
-// one node to another is refused by both for a moment.
+// mostTries and the pauses between them bound the search for the owner: a shard on its
+// way from one node to another is refused by both for a moment, some 20 ms with the time
+// in which others hear of it.
 const (
-	mostTries  = 8
-	firstPause = 5 * time.Millisecond
+	mostTries    = 20
+	firstPause   = 5 * time.Millisecond
+	longestPause = 40 * time.Millisecond
 )
 
 // next tries again: at once where there is somebody else to ask, or a connection was
@@ -290,7 +292,7 @@ func (f *forward) next(err error) {
 	f.place, _ = f.srv.routes.RouteHash(f.hash)
 	pause := time.Duration(0)
 	if f.tries > 1 || f.place.Node.ID == was.Node.ID && (errors.Is(err, internode.ErrMoved) || errors.Is(err, errNobody)) {
-		pause = firstPause << (f.tries - 1)
+		pause = min(firstPause<<(f.tries-1), longestPause)
 	}
 	if f.tries == mostTries || time.Until(f.deadline) <= pause || errors.Is(err, internode.ErrDeadline) {
 		f.giveUp(err)
@@ -303,7 +305,9 @@ func (f *forward) next(err error) {
 	time.AfterFunc(pause, f.retry)
 }
 
+// retry asks by the newest map: the shard may have come to rest during the pause.
 func (f *forward) retry() {
+	f.place, _ = f.srv.routes.RouteHash(f.hash)
 	if f.place.Local && !f.replaces {
 		f.srv.home.serve(f.payload[0], 0, asking{self: f.done})
 		return
@@ -332,6 +336,7 @@ func (f *forward) finish(reply []byte) {
 	if f.slot.queue.crowded(len(reply)) {
 		reply = bytes.Repeat([]byte(noRoomForReply), max(1, len(f.ends)))
 	}
+	f.srv.stats.forwarded.Add(1)
 	f.over()
 	if !f.slot.take(reply, false) && f.verb == protocol.VerbLG {
 		if token, ok := grantedIn(reply); ok {
@@ -354,6 +359,11 @@ func (f *forward) over() {
 // giveUp says that nobody could be asked, and what is known.
 func (f *forward) giveUp(err error) {
 	f.srv.stats.add(f.verb, outcomeUnavailable)
+	if f.unsure {
+		f.srv.stats.forwardsUnknown.Add(1)
+	} else {
+		f.srv.stats.forwardsRefused.Add(1)
+	}
 	f.over()
 	defer f.release()
 	if f.quiet {

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"fmt"
 	"math"
 	"time"
 
+	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/server/owner"
 	"github.com/leasecache/leasecache/shard"
 	"github.com/leasecache/leasecache/shard/single"
@@ -79,6 +81,41 @@ func (h Host) Lapse(id shard.Session) {
 // Route has requests go where a map says, from now on, if it is newer than the one
 // there is. The map must not be changed afterwards.
 func (h Host) Route(m shard.Map) error { return h.srv.routes.Set(m, h.srv.cfg.Keeper.Node()) }
+
+// Leave shuts a shard for a planned move and returns what its next owner has to know, in
+// bytes for OpenMoved there; see owner.Owner.Leave. Raise opens it again, if the move is
+// called off.
+func (h Host) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
+	left, ok := h.srv.owner.Leave(id, at)
+	if !ok {
+		return nil, false
+	}
+	return left.Append(nil), true
+}
+
+// OpenMoved is Open of a shard of which a former owner handed over what he had to. Bytes
+// that are not understood open nothing.
+func (h Host) OpenMoved(id shard.ID, st owner.Start, moved []byte) error {
+	left, err := lease.DecodeHandover(moved)
+	if err != nil {
+		return fmt.Errorf("shard %d: %w", id, err)
+	}
+	st.Moved = left
+	return h.Open(id, st)
+}
+
+// Rest ends a session before its time, as Lapse does when it is over, and returns the
+// shards in which no writer was outstanding under the shut gate.
+func (h Host) Rest(id shard.Session) []shard.ID {
+	s := h.srv
+	s.ending.Lock()
+	defer s.ending.Unlock()
+	calm := s.owner.Rest(id)
+	if s.term.Load().session <= id {
+		s.term.Store(&term{})
+	}
+	return calm
+}
 
 // Open, Raise and Close are the owner's.
 func (h Host) Open(id shard.ID, st owner.Start) error { return h.srv.owner.Open(id, st) }

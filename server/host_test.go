@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"math"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -133,4 +134,47 @@ func silent(t *testing.T, p *peer) {
 	_, err := bufio.NewReader(p.nc).ReadByte()
 	require.Error(t, err)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "it stays open")
+}
+
+// A writer's intent goes along with a planned move, over the wire; what is damaged on
+// the way opens nothing.
+func TestHostHandsOver(t *testing.T) {
+	from, m := startMember(t, 0)
+	to, _ := startMember(t, 2)
+	epoch := m.Keeper.(alone).State(0).Epoch // in which it notes
+	a, b := from.Host(), to.Host()
+	require.True(t, a.Extend(1, far, far))
+	require.True(t, b.Extend(2, far, far))
+	openAll(t, a, epoch)
+	p, q := dial(t, from), dial(t, to)
+	p.send("lw k F\n")
+	token := strings.Fields(p.line())[1]
+	id := shard.Of([]byte("k"), 16)
+	_, ok := a.Leave(id, epoch-1)
+	require.False(t, ok)
+	p.send("flush_all 1\n")
+	p.expect("OK")
+	moved, ok := a.Leave(id, epoch)
+	require.True(t, ok)
+	p.send("lg k\n")
+	p.expect("SERVER_ERROR unavailable: this node does not own the shard: it is being moved; nothing was done")
+
+	require.Error(t, b.OpenMoved(id, owner.Start{Epoch: epoch + 1}, moved[:len(moved)-1]))
+	q.send("lg k\n")
+	q.expect("SERVER_ERROR unavailable: this node does not own the shard; nothing was done")
+	require.NoError(t, b.OpenMoved(id, owner.Start{Epoch: epoch + 1}, moved))
+	q.send("lg k\n")
+	require.Contains(t, q.line(), "QU")
+	q.send("lc k " + token + "\nset k 0 0 1\nv\nget k\n")
+	q.expect("HD")
+	q.expect("STORED")
+	q.expect("VALUE k 0 1")
+	q.expect("v")
+	q.expect("END")
+	require.Eventually(t, func() bool {
+		q.send("mg k\n")
+		return q.line() == "EN"
+	}, 5*time.Second, 10*time.Millisecond, "the flush that was asked for at the former owner")
+	require.Equal(t, []shard.ID{id}, b.Rest(2))
+	require.Len(t, a.Rest(1), 15)
 }

@@ -335,8 +335,8 @@ func (c *loopConn) flush(batch []byte) {
 		c.waits = c.queue.first != nil || blocked
 		c.queue.mu.Unlock()
 		if len(ready) > 0 {
+			c.srv.budget.add(-len(ready)) // send counts what stays
 			c.send(ready, true)
-			c.srv.budget.add(-len(ready))
 			if len(c.unsent) == 0 {
 				c.loop.keep(ready)
 			}
@@ -373,6 +373,13 @@ func (c *loopConn) took(b []byte, n int, errno syscall.Errno, may bool) {
 	c.srv.stats.bytesWritten.Add(uint64(n))
 	b = b[n:]
 	if len(b) == 0 {
+		return
+	}
+	// What one peer does not take is little, as it is not read from until it does; but
+	// there may be thousands.
+	if held := len(c.unsent) + len(b); held > firstBuffer && !c.srv.budget.has(len(b)) {
+		c.crowded("unsent", held)
+		c.close()
 		return
 	}
 	if may && len(c.unsent) == 0 {

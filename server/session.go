@@ -45,7 +45,7 @@ type session struct {
 	train  *forward         // that is open: see train.go
 	away   *away            // what other nodes are asked for; nil until it is something
 	asker  *asker           // set if another node asks: nothing is asked of others then
-	enough int              // bytes of replies from which on a list of keys is answered in parts
+	enough int              // bytes of replies that are enough for a batch, also in the middle of a list of keys
 
 	same same
 
@@ -67,6 +67,8 @@ const (
 const (
 	// fullBatch is how many bytes of replies are composed before they are written.
 	fullBatch = 256 << 10
+	// tightBatch is fullBatch where connections keep much already.
+	tightBatch = 16 << 10
 	// prefetchBytes is how far requests are looked at before they are parsed.
 	prefetchBytes = 4 << 10
 	// fullPlaces is how many places are reserved before they are counted.
@@ -102,7 +104,7 @@ func (s *session) rest() {
 	s.parser.Forget()
 	s.batch = nil
 	s.reader.key, s.reader.viewer.key = nil, nil
-	if cap(s.out) > keepBuffer {
+	if cap(s.out) > s.srv.budget.keeps() {
 		s.out = nil
 	}
 }
@@ -130,7 +132,7 @@ func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 }
 
 func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
-	s.at, s.placed, s.batch = at, 0, buf
+	s.at, s.placed, s.batch, s.enough = at, 0, buf, s.srv.budget.batch()
 	s.seen.kinds = s.srv.watchers.wanted()
 	if s.resume {
 		// From the request that was not done, in the same buffer or another.
@@ -188,7 +190,7 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 			}
 		}
 		used += n
-		if len(s.out) >= fullBatch || s.placed >= fullPlaces {
+		if len(s.out) >= s.enough || s.placed >= fullPlaces {
 			return used, feedFull
 		}
 	}

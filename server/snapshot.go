@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/leasecache/leasecache/internal/storage/memory"
@@ -39,6 +41,8 @@ type Snapshot struct {
 	Memory    memory.Stats
 	Leases    lease.Stats
 
+	Forwards struct{ Done, Refused, Unknown uint64 } // what other nodes were asked for
+
 	Watchers     int    // connections that watch
 	WatchSent    uint64 // lines queued for them
 	WatchSkipped uint64 // lines that they missed, as they did not read
@@ -68,6 +72,7 @@ func (s *Server) Snapshot() Snapshot {
 		WatchSent:    s.watchers.sent.Load(),
 		WatchSkipped: s.watchers.skipped.Load(),
 	}
+	out.Forwards.Done, out.Forwards.Refused, out.Forwards.Unknown = c.forwarded.Load(), c.forwardsRefused.Load(), c.forwardsUnknown.Load()
 	for v := range c.commands {
 		for o := range c.commands[v] {
 			if n := c.commands[v][o].Load(); n > 0 {
@@ -98,6 +103,37 @@ func (s *Server) Ready() error {
 	if s.stopped {
 		return errStopping
 	}
+	return s.serves()
+}
+
+// serves is nil if requests are done, here or by others.
+func (s *Server) serves() error {
+	if s.live() == 0 {
+		return errors.New("no session: the cluster has not confirmed this node yet")
+	}
+	m := s.routes.Map()
+	if m == nil {
+		if s.cfg.Peers == nil {
+			return nil // it is alone, and has all
+		}
+		return errors.New("no map: this node does not know yet who has what")
+	}
+	owned, ours := 0, 0
+	for _, o := range m.Owners {
+		if o == shard.NoOwner {
+			continue
+		}
+		owned++
+		if m.Nodes[o].ID == s.cfg.Keeper.Node() {
+			ours++
+		}
+	}
+	switch open := s.owner.Serving(); {
+	case owned == 0:
+		return errors.New("no shard has an owner yet")
+	case open < ours:
+		return fmt.Errorf("%d of this node's %d shards are open", open, ours)
+	}
 	return nil
 }
 
@@ -116,16 +152,6 @@ func (s *Server) Inspect(key []byte) (v owner.KeyView, now int64, err error) {
 	now = s.read().now
 	v, err = s.owner.Inspect(now, shard.Hash(key), key)
 	return v, now, err
-}
-
-// Invalidate is ld.
-func (s *Server) Invalidate(key []byte) (lease.Token, error) {
-	return s.owner.Invalidate(s.read().now, shard.Hash(key), key, 0)
-}
-
-// InvalidateTag is lt.
-func (s *Server) InvalidateTag(tag []byte) (lease.Token, error) {
-	return s.bumpTag(s.read().now, tag, nil)
 }
 
 // Context ends when the server stops.

@@ -15,7 +15,6 @@ import (
 	"github.com/leasecache/leasecache/internal/build"
 	"github.com/leasecache/leasecache/internal/resident"
 	"github.com/leasecache/leasecache/server"
-	"github.com/leasecache/leasecache/shard/single"
 )
 
 // Command is one node, from its settings to its end. Call ParseFlags,
@@ -33,7 +32,8 @@ type Command struct {
 	hangup chan os.Signal // SIGHUP: read again what may change
 
 	ready  chan struct{}
-	keeper *single.Keeper
+	keeper keeper
+	member *member // nil if nothing is kept on disk
 	node   node
 	served chan error // the end of node.Serve
 	closed bool
@@ -118,17 +118,17 @@ func (c *Command) Run(ctx context.Context) (err error) {
 	if len(c.unknown) > 0 {
 		c.log.Warn("environment variables without a meaning here", "names", c.unknown)
 	}
-	if c.Config.Cluster != "" {
-		c.log.Warn("this version runs one node: the cluster port is not opened", "cluster", c.Config.Cluster)
-	}
-	// The epochs first: they show that no other process serves this directory,
-	// and a node must not be seen on its ports before that is sure.
-	if c.keeper, err = c.openKeeper(); err != nil {
+	// The directory first: its lock shows that no other process serves it, and a node
+	// must not be seen on its ports before that is sure, and before it knows its cluster.
+	if err := c.openKeeper(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // it waited for others to join, and was told to end
+		}
 		return err
 	}
 	// Then the ports, before anything is served: one in use is an error of the
 	// start, and port 0 has a number by the time it is logged.
-	if c.node, err = c.listen(c.Config, c.log, c.keeper); err != nil {
+	if c.node, err = c.listen(c.Config, c.log, c.keeper, c.member); err != nil {
 		return err
 	}
 	if c.bound != nil {
@@ -138,7 +138,7 @@ func (c *Command) Run(ctx context.Context) (err error) {
 	}
 	c.served = make(chan error, 1)
 	go func() { c.served <- c.node.Serve() }()
-	c.log.Info("serving", "listen", c.listening(), "admin", c.node.AdminAddr(), "unix", c.Config.UnixSocket,
+	c.log.Info("serving", "listen", c.listening(), "admin", c.node.AdminAddr(), "peers", c.member.port(), "unix", c.Config.UnixSocket,
 		"node", c.keeper.Node(), "cluster", c.keeper.Cluster(), "shards", c.keeper.Shards(), "version", build.Version())
 	close(c.ready)
 	if _, err := resident.DropProgram(); err != nil {
@@ -200,7 +200,11 @@ func (c *Command) Close() error {
 		c.log.Info("stopping")
 		ctx, cancel := context.WithTimeout(context.Background(), c.Config.DrainTimeout)
 		defer cancel()
-		// The server first: clients get their answers, and under its closed
+		// While clients are still served, others take over, if there are any.
+		if c.member != nil {
+			c.member.Drain(ctx)
+		}
+		// Then the server: clients get their answers, and under its closed
 		// gate it asks the keeper to forget the notes of shards with nothing
 		// outstanding. So the keeper is needed until the server is done.
 		if err := c.node.Stop(ctx); err != nil {
@@ -222,36 +226,4 @@ func (c *Command) Close() error {
 		c.keeper = nil
 	}
 	return errors.Join(errs...)
-}
-
-func (c *Command) openKeeper() (*single.Keeper, error) {
-	cfg := &c.Config
-	o := single.Options{ClusterID: cfg.ClusterID, Logger: c.log}
-	// A default is no wish: what the cluster has goes before it.
-	if cfg.isGiven("node-id") {
-		o.Node = cfg.NodeID
-	}
-	if cfg.isGiven("shards") {
-		o.Shards = cfg.Shards
-	}
-	if cfg.isGiven("session-ttl") {
-		o.SessionTTL = cfg.SessionTTL
-	}
-	if !cfg.Ephemeral {
-		k, err := single.Open(cfg.DataDir, o)
-		if errors.Is(err, single.ErrLocked) {
-			err = fmt.Errorf("%w: --data-dir takes another, --ephemeral none", err)
-		}
-		return k, err
-	}
-	k, err := single.Ephemeral(o, cfg.VolatileIntents)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.VolatileIntents {
-		c.log.Warn("nothing is kept on disk: a restart forgets which writers may still commit")
-	} else {
-		c.log.Warn("nothing is kept on disk: tokens do not survive a restart, and write intents are refused")
-	}
-	return k, nil
 }

@@ -14,13 +14,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/shard"
-	"github.com/leasecache/leasecache/shard/single"
+	"github.com/leasecache/leasecache/shard/consensus"
 )
 
 // fakeNode is a server that listens, and notes in which order it was treated.
 type fakeNode struct {
-	keeper *single.Keeper
+	keeper server.Keeper
 	lis    net.Listener
 	fails  chan error
 	steps  func(string)
@@ -64,7 +65,7 @@ type harness struct {
 
 func newHarness(environ ...string) *harness {
 	h := &harness{fails: make(chan error, 1)}
-	h.Command = NewCommand(environ, &h.stdout, &h.stderr, func(cfg Config, _ *slog.Logger, k *single.Keeper) (node, error) {
+	h.Command = NewCommand(environ, &h.stdout, &h.stderr, func(cfg Config, _ *slog.Logger, k server.Keeper, _ *member) (node, error) {
 		lis, err := net.Listen("tcp", cfg.Listen)
 		if err != nil {
 			return nil, err
@@ -114,7 +115,7 @@ func (h *harness) start(t *testing.T, args ...string) (stop func() error) {
 
 func TestSeveralNodesInOneProcess(t *testing.T) {
 	a, b := newHarness(), newHarness()
-	stopA := a.start(t, "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0")
+	stopA := a.start(t, "--data-dir", t.TempDir(), "--cluster", "127.0.0.1:0", "--listen", "127.0.0.1:0")
 	stopB := b.start(t, "--ephemeral", "--listen", "127.0.0.1:0", "--log-format", "json")
 	require.NotEqual(t, a.Addr(), b.Addr())
 	require.Contains(t, a.stderr.String(), "listen="+a.Addr())
@@ -139,14 +140,14 @@ func TestHangUpReloads(t *testing.T) {
 
 func TestASecondProcessOnTheDirectory(t *testing.T) {
 	dir := t.TempDir()
-	stop := newHarness().start(t, "--data-dir", dir, "--listen", "127.0.0.1:0")
+	stop := newHarness().start(t, "--data-dir", dir, "--cluster", "127.0.0.1:0", "--listen", "127.0.0.1:0")
 	second := newHarness()
-	err := second.execute(t.Context(), []string{"--data-dir", dir, "--listen", "127.0.0.1:0"})
-	require.ErrorIs(t, err, single.ErrLocked)
+	err := second.execute(t.Context(), []string{"--data-dir", dir, "--cluster", "127.0.0.1:0", "--listen", "127.0.0.1:0"})
+	require.ErrorIs(t, err, consensus.ErrLocked)
 	require.Equal(t, 1, exitCode(err))
 	require.NotContains(t, sentence(err), "\n")
 	require.NoError(t, stop())
-	require.NoError(t, newHarness().start(t, "--data-dir", dir, "--listen", "127.0.0.1:0")(), "the lock is free again")
+	require.NoError(t, newHarness().start(t, "--data-dir", dir, "--cluster", "127.0.0.1:0", "--listen", "127.0.0.1:0")(), "the lock is free again")
 }
 
 func TestAPortInUse(t *testing.T) {
@@ -154,10 +155,10 @@ func TestAPortInUse(t *testing.T) {
 	require.NoError(t, err)
 	defer lis.Close()
 	dir := t.TempDir()
-	err = newHarness().execute(t.Context(), []string{"--data-dir", dir, "--listen", lis.Addr().String()})
+	err = newHarness().execute(t.Context(), []string{"--data-dir", dir, "--cluster", "127.0.0.1:0", "--listen", lis.Addr().String()})
 	require.ErrorContains(t, err, "address already in use")
 	require.Equal(t, 1, exitCode(err))
-	require.NoError(t, newHarness().start(t, "--data-dir", dir, "--listen", "127.0.0.1:0")(), "the directory was let go")
+	require.NoError(t, newHarness().start(t, "--data-dir", dir, "--cluster", "127.0.0.1:0", "--listen", "127.0.0.1:0")(), "the directory was let go")
 }
 
 func TestAnUnusableDirectory(t *testing.T) {
@@ -184,7 +185,7 @@ func TestAServerThatFailsEndsTheCommand(t *testing.T) {
 // defaults.
 func TestSettingsOfTheCluster(t *testing.T) {
 	dir := t.TempDir()
-	common := []string{"--data-dir", dir, "--listen", "127.0.0.1:0"}
+	common := []string{"--data-dir", dir, "--cluster", "127.0.0.1:0", "--listen", "127.0.0.1:0"}
 	run := func(more ...string) (*harness, error) {
 		h := newHarness()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -201,12 +202,9 @@ func TestSettingsOfTheCluster(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, h.stderr.String(), "node=a cluster=shop shards=16")
 
-	h, err = run("--session-ttl", "3s")
-	require.NoError(t, err)
-	require.Contains(t, h.stderr.String(), "level=WARN")
 	for _, other := range [][]string{{"--shards", "1024"}, {"--node-id", "n1"}, {"--cluster-id", "x"}} {
 		_, err = run(other...)
-		require.ErrorIs(t, err, single.ErrMismatch)
+		require.ErrorAs(t, err, new(*consensus.Mismatch))
 		require.Equal(t, 2, exitCode(err))
 	}
 }

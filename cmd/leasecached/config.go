@@ -27,7 +27,9 @@ type Config struct {
 	UnixSocket       string // path, or empty
 	UnixMode         fs.FileMode
 	Admin            string // host:port, or server.NoPort
-	Cluster          string // host:port, or empty; not opened by this version
+	Cluster          string // host:port
+	Join             []string
+	Advertise        string // host, or empty
 	Insecure         bool
 	AllowShutdown    bool
 	AuthFile         string // path, or empty

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/leasecache/leasecache/server"
+	"github.com/leasecache/leasecache/shard/consensus"
 	"github.com/leasecache/leasecache/shard/single"
 )
 
@@ -27,10 +28,11 @@ func usagef(format string, args ...any) error {
 // refused, 0 for the rest.
 func exitCode(err error) int {
 	var usage usageError
+	var mismatch *consensus.Mismatch
 	switch {
 	case err == nil, errors.Is(err, errAnswered):
 		return 0
-	case errors.As(err, &usage), errors.Is(err, single.ErrMismatch), errors.Is(err, single.ErrSettings), errors.Is(err, server.ErrMemory):
+	case errors.As(err, &usage), errors.As(err, &mismatch), errors.Is(err, single.ErrSettings), errors.Is(err, server.ErrMemory):
 		return 2
 	}
 	return 1

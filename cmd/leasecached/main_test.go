@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/leasecache/leasecache/shard/single"
+	"github.com/leasecache/leasecache/server"
 )
 
 // The test binary is the program when this variable is set, so that signals
@@ -43,7 +43,9 @@ func program(t *testing.T, as string, args ...string) *exec.Cmd {
 // endlessNode never gets done with its stop.
 type endlessNode struct{}
 
-func listenEndless(Config, *slog.Logger, *single.Keeper) (node, error) { return endlessNode{}, nil }
+func listenEndless(Config, *slog.Logger, server.Keeper, *member) (node, error) {
+	return endlessNode{}, nil
+}
 
 func (endlessNode) Serve() error               { select {} }
 func (endlessNode) Stop(context.Context) error { select {} }
@@ -60,7 +62,7 @@ var serving = regexp.MustCompile(`msg=serving listen=(\S+) admin=(\S+)`)
 // returns what it logged.
 func startProgram(t *testing.T, as, dir string) (cmd *exec.Cmd, addr string, log func() string) {
 	t.Helper()
-	cmd = program(t, as, "--data-dir", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	cmd = program(t, as, "--data-dir", dir, "--cluster", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -132,7 +134,7 @@ func TestExitCodesOfTheProcess(t *testing.T) {
 		"a second process":   {[]string{"--data-dir", dir}, 1, "--data-dir takes another"},
 		"a port in use":      {[]string{"--ephemeral", "--listen", addr, "--admin", "127.0.0.1:0"}, 1, "address already in use: --listen HOST:PORT takes another"},
 		"beyond loopback":    {[]string{"--listen", ":0"}, 2, "--insecure"},
-		"an unusable folder": {[]string{"--data-dir", dir + "/state"}, 1, "is a file"},
+		"an unusable folder": {[]string{"--data-dir", dir + "/node.json"}, 1, "not a directory"},
 	} {
 		out, err := program(t, "real", append(c.args, "--log-level", "error")...).CombinedOutput()
 		var exit *exec.ExitError

@@ -10,9 +10,9 @@ import (
 	"syscall"
 
 	"github.com/leasecache/leasecache/internal/build"
+	"github.com/leasecache/leasecache/internal/resident"
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/server/admin"
-	"github.com/leasecache/leasecache/shard/single"
 )
 
 // node is what a command needs of the server.
@@ -27,15 +27,17 @@ type node interface {
 }
 
 // listenFunc opens the ports and serves nothing yet.
-type listenFunc func(Config, *slog.Logger, *single.Keeper) (node, error)
+type listenFunc func(Config, *slog.Logger, server.Keeper, *member) (node, error)
 
-// ports is the real node: the clients' port and the admin port, which may be nil.
+// ports is the real node: the clients' port, the admin port, which may be nil, and what
+// belongs to a cluster, which may be nil too.
 type ports struct {
 	clients *server.Server
 	admin   *admin.Server
+	member  *member
 }
 
-func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
+func listen(cfg Config, log *slog.Logger, k server.Keeper, m *member) (node, error) {
 	clients, err := server.New(server.Config{
 		Listen:        cfg.Listen,
 		MoreListen:    cfg.MoreListen,
@@ -56,19 +58,23 @@ func listen(cfg Config, log *slog.Logger, k *single.Keeper) (node, error) {
 		Version:       build.Version(),
 		Trace:         cfg.trace,
 		Keeper:        k,
+		Peers:         m.peers(),
 		Logger:        log,
 	})
 	if err != nil {
 		return nil, inUse(err, "listen")
 	}
-	if cfg.Admin == server.NoPort {
-		return ports{clients, nil}, nil
+	resident.LimitHeap(clients.HeapLimit())
+	p := ports{clients, nil, m}
+	if cfg.Admin != server.NoPort {
+		if p.admin, err = admin.New(cfg.Admin, clients, m.operate(), log); err != nil {
+			return nil, errors.Join(inUse(err, "admin"), clients.Stop(context.Background()))
+		}
 	}
-	a, err := admin.New(cfg.Admin, clients, log)
-	if err != nil {
-		return nil, errors.Join(inUse(err, "admin"), clients.Stop(context.Background()))
+	if m != nil {
+		m.serveWith(clients, p.AdminAddr())
 	}
-	return ports{clients, a}, nil
+	return p, nil
 }
 
 // inUse adds to an error of a port in use the flag that takes another.
@@ -98,15 +104,20 @@ func (c *Config) processors() int {
 	return c.Threads
 }
 
-// Serve returns when one of the two fails, or when both were stopped.
+// Serve returns when one of them fails, or when all were stopped.
 func (p ports) Serve() error {
-	if p.admin == nil {
-		return p.clients.Serve()
+	all := []func() error{p.clients.Serve}
+	if p.admin != nil {
+		all = append(all, p.admin.Serve)
 	}
-	ends := make(chan error, 2)
-	go func() { ends <- p.admin.Serve() }()
-	go func() { ends <- p.clients.Serve() }()
-	for range cap(ends) {
+	if p.member != nil {
+		all = append(all, p.member.serve)
+	}
+	ends := make(chan error, len(all))
+	for _, serve := range all {
+		go func() { ends <- serve() }()
+	}
+	for range all {
 		if err := <-ends; err != nil {
 			return err
 		}
@@ -114,14 +125,18 @@ func (p ports) Serve() error {
 	return nil
 }
 
-// Stop leaves the admin port for last: as long as clients are being sent away,
-// /readyz says so and the numbers can be looked at.
+// Stop ends the clients first, and with them the notes of shards with nothing
+// outstanding, which the cluster has to hear of. It leaves the admin port for last: as
+// long as clients are being sent away, /readyz says so and the numbers can be looked at.
 func (p ports) Stop(ctx context.Context) error {
 	err := p.clients.Stop(ctx)
-	if p.admin == nil {
-		return err
+	if p.member != nil {
+		err = errors.Join(err, p.member.Stop(ctx))
 	}
-	return errors.Join(err, p.admin.Stop(ctx))
+	if p.admin != nil {
+		err = errors.Join(err, p.admin.Stop(ctx))
+	}
+	return err
 }
 
 func (p ports) Reload() error { return p.clients.ReloadUsers() }

@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"github.com/leasecache/leasecache/shard"
-	"github.com/leasecache/leasecache/shard/single"
+	"github.com/leasecache/leasecache/shard/consensus"
+	"github.com/leasecache/leasecache/shard/control"
 )
 
 // setting is one line of the table below.
@@ -58,8 +59,8 @@ const (
 
 var groups = []group{
 	{"Node", []setting{
-		{"node-id", "NAME", single.DefaultNode, quoted,
-			"name of this node; a data directory belongs to one name",
+		{"node-id", "NAME", consensus.FirstNode, quoted,
+			"name of this node; a data directory belongs to one name; one that joins and is given none makes one up",
 			name(func(c *Config) *string { return &c.NodeID })},
 		{"data-dir", "DIR", "./leasecached.data", quoted,
 			"directory for epochs and notes, made if missing; one process a directory",
@@ -80,7 +81,7 @@ var groups = []group{
 			number(func(c *Config) *uint32 { return &c.Shards }, 1, shard.MaxCount)},
 		{"session-ttl", "DURATION", "3s", quoted,
 			"how long a node may serve unconfirmed; another than the cluster's is ignored with a warning",
-			duration(func(c *Config) *time.Duration { return &c.SessionTTL }, time.Second, time.Minute)},
+			duration(func(c *Config) *time.Duration { return &c.SessionTTL }, time.Second, control.MaxTTL)},
 	}},
 	{"Network", []setting{
 		{"listen", "ADDRESS", "127.0.0.1:11211", quoted,
@@ -95,9 +96,15 @@ var groups = []group{
 		{"admin", "ADDRESS", "127.0.0.1:11212", quoted,
 			"address of the admin HTTP server: health, metrics, the API of leasectl; none opens no such port",
 			orNone(address, func(c *Config) *string { return &c.Admin })},
-		{"cluster", "ADDRESS", "", quoted,
-			"address for other nodes; this version runs one node, warns about it and opens no such port",
-			optional(address, func(c *Config) *string { return &c.Cluster })},
+		{"cluster", "ADDRESS", "127.0.0.1:11213", quoted,
+			"address for other nodes; with --ephemeral there is no such port",
+			address(func(c *Config) *string { return &c.Cluster })},
+		{"join", "ADDRESSES", "", many,
+			"cluster addresses of nodes to join; counts when the data directory is made, and may stay",
+			addresses(func(c *Config) *[]string { return &c.Join })},
+		{"advertise", "HOST", "", quoted,
+			"host under which other nodes, and clients sent by them, reach this one; the host of --cluster if not given",
+			optional(text, func(c *Config) *string { return &c.Advertise })},
 		{"insecure", "", "false", bare,
 			"allow addresses that other machines can reach, although nothing is encrypted and only --auth-file asks for a password",
 			boolean(func(c *Config) *bool { return &c.Insecure })},

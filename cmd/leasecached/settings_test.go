@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Config{
 		NodeID: "n1", DataDir: "./leasecached.data", Shards: 1024, SessionTTL: 3 * time.Second,
-		Listen: "127.0.0.1:11211", Admin: "127.0.0.1:11212", MaxConnections: 10000,
+		Listen: "127.0.0.1:11211", Admin: "127.0.0.1:11212", Cluster: "127.0.0.1:11213", MaxConnections: 10000,
 		UnixMode: 0o700, RequestsPerEvent: 1000,
 		StallTimeout: 30 * time.Second, DrainTimeout: 10 * time.Second,
 		Memory: 1 << 30, MaxItemSize: 1 << 20, LogFormat: "text", IO: "auto",
@@ -74,7 +74,7 @@ func TestEverySourceOfEverySetting(t *testing.T) {
 	examples := map[string]string{
 		"node-id": "n7", "data-dir": "/d", "cluster-id": "c", "shards": "7", "session-ttl": "7s",
 		"listen": "[::1]:7", "admin": "localhost:7", "max-connections": "7", "stall-timeout": "7s",
-		"cluster":     "[::1]:7",
+		"cluster": "[::1]:7", "join": "[::1]:8", "advertise": "h",
 		"unix-socket": "/s", "unix-mode": "0777", "auth-file": "/a", "idle-timeout": "7s", "requests-per-event": "7",
 		"drain-timeout": "7s", "memory": "7MiB", "max-item-size": "7KiB", "lease-only": "p:",
 		"threads": "7", "io": "goroutines", "log-level": "debug", "log-format": "json",
@@ -138,8 +138,8 @@ func TestBadValuesAreOneSentenceAndCodeTwo(t *testing.T) {
 		{args: []string{"--shards", "1e3"}, want: `--shards: "1e3" is not a number from 1 to 65536`},
 		{args: []string{"--threads", "-1"}, want: `--threads: "-1" is not a number from 0 to 32767`},
 		{args: []string{"--max-connections", "0"}, want: `--max-connections: "0" is not a number from 1 to 1048576`},
-		{args: []string{"--session-ttl", "3"}, want: `--session-ttl: "3" is not a duration from 1s to 1m0s`},
-		{args: []string{"--session-ttl", "2m"}, want: `--session-ttl: "2m" is not a duration from 1s to 1m0s`},
+		{args: []string{"--session-ttl", "3"}, want: `--session-ttl: "3" is not a duration from 1s to 30s`},
+		{args: []string{"--session-ttl", "2m"}, want: `--session-ttl: "2m" is not a duration from 1s to 30s`},
 		{args: []string{"--drain-timeout", "-1s"}, want: `--drain-timeout: "-1s" is not a duration from 0s to 1h0m0s`},
 		{args: []string{"--stall-timeout", "x"}, want: `--stall-timeout: "x" is not a duration from 100ms to 1h0m0s`},
 		{args: []string{"--listen", "11211"}, want: `--listen: "11211" is not an address such as 127.0.0.1:11211`},

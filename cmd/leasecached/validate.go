@@ -14,6 +14,9 @@ func (c *Command) Validate() error {
 	case cfg.Ephemeral && cfg.isGiven("data-dir"):
 		return usagef("%s and %s exclude each other: one keeps nothing on disk, the other says where",
 			cfg.given["ephemeral"], cfg.given["data-dir"])
+	case cfg.Ephemeral && len(cfg.Join) > 0:
+		return usagef("%s and %s exclude each other: a member of a cluster must remember what it voted for",
+			cfg.given["ephemeral"], cfg.given["join"])
 	case cfg.VolatileIntents && !cfg.Ephemeral:
 		return usagef("%s means something only with --ephemeral: with a data directory intents are durable",
 			cfg.given["volatile-intents"])
@@ -26,10 +29,17 @@ func (c *Command) Validate() error {
 	case cfg.Listen == server.NoPort && cfg.UnixSocket == "":
 		return usagef("--listen none leaves no way in for clients: give --unix-socket too")
 	}
+	if !cfg.Ephemeral && cfg.Advertise == "" && anywhere(cfg.Cluster) {
+		return usagef("--cluster %s says not where other nodes reach this one: give --advertise HOST, or an address", cfg.Cluster)
+	}
 	if cfg.Insecure {
 		return nil
 	}
-	for _, a := range []struct{ name, address string }{{"listen", cfg.Listen}, {"admin", cfg.Admin}} {
+	open := []struct{ name, address string }{{"listen", cfg.Listen}, {"admin", cfg.Admin}}
+	if !cfg.Ephemeral {
+		open = append(open, struct{ name, address string }{"cluster", cfg.Cluster})
+	}
+	for _, a := range open {
 		if a.address != server.NoPort && !loopback(a.address) {
 			return usagef("--%s %s can be reached from other machines, and nothing is encrypted: "+
 				"use a loopback address, or --insecure if you trust the network", a.name, a.address)

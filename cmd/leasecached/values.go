@@ -50,6 +50,20 @@ func name(field func(*Config) *string) setter {
 	}
 }
 
+// addresses are some, separated by commas.
+func addresses(field func(*Config) *[]string) setter {
+	return func(c *Config, s string) error {
+		for one := range strings.SplitSeq(s, ",") {
+			var a string
+			if err := address(func(*Config) *string { return &a })(c, one); err != nil {
+				return err
+			}
+			*field(c) = append(*field(c), a)
+		}
+		return nil
+	}
+}
+
 // optional is a value of that kind, or nothing.
 func optional(kind func(func(*Config) *string) setter, field func(*Config) *string) setter {
 	set := kind(field)
@@ -204,6 +218,16 @@ func loopback(address string) bool {
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// anywhere tells an address of all of the machine's, which is none that others could use.
+func anywhere(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
 // maxKey is the longest key of the protocol, in bytes.

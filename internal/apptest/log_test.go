@@ -25,7 +25,7 @@ func TestServing(t *testing.T) {
 
 func TestWithDefaults(t *testing.T) {
 	require.Equal(t,
-		[]string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--memory", "64MiB", "--data-dir", "d"},
+		[]string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--memory", "64MiB", "--data-dir", "d", "--cluster", "127.0.0.1:0"},
 		withDefaults(nil, "d"))
 	require.Equal(t,
 		[]string{"--listen=:1", "--ephemeral", "--admin", "127.0.0.1:0", "--memory", "64MiB"},

@@ -16,8 +16,8 @@ import (
 // Options says how a leasecached is started.
 type Options struct {
 	// Flags come on the command line. Where they do not name --listen, --admin,
-	// --memory or, unless --ephemeral is among them, --data-dir, they are added:
-	// free ports on loopback, 64 MiB, DataDir.
+	// --memory or, unless --ephemeral is among them, --data-dir and --cluster, they
+	// are added: free ports on loopback, 64 MiB, DataDir.
 	Flags []string
 	// Bare adds nothing to Flags.
 	Bare bool
@@ -147,6 +147,9 @@ func withDefaults(flags []string, dataDir string) []string {
 	}
 	if !named("--data-dir") && !named("--ephemeral") {
 		out = append(out, "--data-dir", dataDir)
+	}
+	if !named("--cluster") && !named("--ephemeral") {
+		out = append(out, "--cluster", "127.0.0.1:0")
 	}
 	return out
 }

@@ -9,7 +9,8 @@ import (
 // collector reads the server's counts when it is scraped: nothing is counted
 // twice, and a command pays for none of it.
 type collector struct {
-	srv *server.Server
+	srv     *server.Server
+	cluster Cluster // nil for a node that is in none
 }
 
 var (
@@ -41,6 +42,11 @@ var (
 	bytes       = desc("client_bytes_total", "Bytes of client connections, by direction.", "direction")
 	watchers    = desc("watchers", "Connections that watch.")
 	watched     = desc("watch_lines_total", "Lines for connections that watch, by what became of them.", "fate")
+	forwards    = desc("forwards_total", "Requests that other nodes were asked, by what came of them.", "result")
+	session     = desc("session_left_seconds", "How long this node may still serve, if its session is not renewed.")
+	leader      = desc("raft_leader", "Whether this node leads.")
+	term        = desc("raft_term", "Raft's term, as this node knows it.")
+	moves       = desc("moves_total", "Planned moves of shards away from this node, by what came of them.", "result")
 	ready       = desc("ready", "Whether this node may serve.")
 	info        = desc("info", "What runs here.", "node", "cluster", "version")
 )
@@ -110,6 +116,12 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	gauge(watchers, int64(s.Watchers))
 	count(watched, s.WatchSent, "sent")
 	count(watched, s.WatchSkipped, "skipped")
+	count(forwards, s.Forwards.Done, "done")
+	count(forwards, s.Forwards.Refused, "not done")
+	count(forwards, s.Forwards.Unknown, "unknown")
+	if c.cluster != nil {
+		c.collectCluster(out)
+	}
 	up := int64(0)
 	if c.srv.Ready() == nil {
 		up = 1
@@ -117,4 +129,21 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	gauge(ready, up)
 	node, cluster, version := c.srv.Node()
 	gauge(info, 1, node, cluster, version)
+}
+
+func (c collector) collectCluster(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	gauge(session, c.srv.SessionLeft().Seconds())
+	leads := 0.0
+	node, _, _ := c.srv.Node()
+	if id, ok, _ := c.cluster.Leader(); ok && id == node {
+		leads = 1
+	}
+	gauge(leader, leads)
+	gauge(term, float64(c.cluster.Term()))
+	done, off := c.cluster.Moves()
+	out <- prometheus.MustNewConstMetric(moves, prometheus.CounterValue, float64(done), "done")
+	out <- prometheus.MustNewConstMetric(moves, prometheus.CounterValue, float64(off), "called off")
 }

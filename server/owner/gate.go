@@ -80,7 +80,26 @@ func (w *Owner) Extend(id shard.Session, until int64) bool {
 // Lapse ends a session: all gates are closed, readers who waited are told so, and
 // nothing of what was held will ever be shown. It returns when that is done, also to
 // who comes second. A session that is over already, or not known, is left alone.
-func (w *Owner) Lapse(id shard.Session) {
+func (w *Owner) Lapse(id shard.Session) { w.lapse(id, func(*owned) {}) }
+
+// Rest is Lapse before the session's time, for a clean stop. It returns those of the
+// shards that were open in which no writer is outstanding: looked at under the shut
+// gate, so that none begins after it.
+func (w *Owner) Rest(id shard.Session) (calm []shard.ID) {
+	now := w.clock()
+	w.lapse(id, func(s *owned) {
+		if now < s.bucket.mu.until && s.open {
+			s.table.Advance(now)
+			if s.table.Quiet(now) {
+				calm = append(calm, s.id)
+			}
+		}
+	})
+	return calm
+}
+
+// lapse calls look for each shard before it is shut.
+func (w *Owner) lapse(id shard.Session, look func(*owned)) {
 	w.session.mu.Lock()
 	defer w.session.mu.Unlock()
 	w.session.lapsed = max(w.session.lapsed, id)
@@ -91,12 +110,13 @@ func (w *Owner) Lapse(id shard.Session) {
 	for i := range w.buckets {
 		b := &w.buckets[i]
 		b.mu.Lock()
-		b.mu.until = 0
 		if !b.mu.stopped { // else those who waited were told something else
 			for _, s := range b.shards {
+				look(s)
 				s.shut()
 			}
 		}
+		b.mu.until = 0
 		b.mu.Unlock()
 	}
 }
@@ -125,6 +145,8 @@ func (w *Owner) Open(id shard.ID, st Start) error {
 		return b.refusal(now)
 	case uint32(st.Epoch) <= s.tokens.Epoch():
 		return fmt.Errorf("shard %d cannot be opened at epoch %d: it had epoch %d here", id, st.Epoch, s.tokens.Epoch())
+	case st.Moved != nil && st.Moved.Newest() >= lease.FirstToken(uint32(st.Epoch)):
+		return fmt.Errorf("shard %d cannot be opened at epoch %d: what was handed over has tokens of it already", id, st.Epoch)
 	}
 	s.shut()
 	start := lease.Start{DoubtBelow: lease.Token(st.DoubtBelow)}

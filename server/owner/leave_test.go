@@ -98,3 +98,33 @@ func TestSessionEndsWhileAShardLeaves(t *testing.T) {
 	require.NoError(t, w.Open(0, Start{Epoch: 8}))
 	require.False(t, present(t, w, realTime(), "k"))
 }
+
+// R17: at a clean stop the notes of those shards are cleared in which no writer is
+// outstanding, as seen under the shut gate.
+func TestSchedule_R17_RestTellsWhereNoWriterIs(t *testing.T) {
+	w := newOwner(t, newKeeper(4))
+	writes := keyOf(1, 4)
+	hash, key := hashOf(writes)
+	require.NoError(t, w.Note(t.Context(), hash, fencedIntent))
+	token, _, err := w.Begin(realTime(), hash, key, fencedIntent)
+	require.NoError(t, err)
+	w.Close(2)
+	_, ok := w.Leave(3, 5)
+	require.True(t, ok)
+
+	require.Equal(t, []shard.ID{0}, w.Rest(1), "one has a writer, one is not open, one may be another's")
+	_, err = w.End(realTime(), hash, key, token)
+	require.ErrorIs(t, err, ErrNotOwner)
+	require.Empty(t, w.Rest(1))
+	require.False(t, w.Extend(1, 1<<62), "it is over")
+}
+
+// What is handed over is older than the epoch it is opened in: else tokens could come
+// twice.
+func TestHandoverFromTheFuture(t *testing.T) {
+	w := newOwner(t, newKeeper(1))
+	w.Close(0)
+	moved := lease.Handover{TagFloor: lease.FirstToken(7)}
+	require.Error(t, w.Open(0, Start{Epoch: 7, Moved: &moved}))
+	require.NoError(t, w.Open(0, Start{Epoch: 8, Moved: &moved}))
+}

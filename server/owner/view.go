@@ -28,6 +28,19 @@ func (w *Owner) Shards(now int64) []ShardView {
 	return views
 }
 
+// Serving is how many shards are open here.
+func (w *Owner) Serving() (n int) {
+	for i := range w.shards {
+		s := &w.shards[i]
+		s.bucket.mu.Lock()
+		if s.open {
+			n++
+		}
+		s.bucket.mu.Unlock()
+	}
+	return n
+}
+
 // Keys shows every key with lease state in the shards served here, until f returns false. f is called
 // without a lock, on copies made shard by shard.
 func (w *Owner) Keys(now int64, f func(shard.ID, lease.KeyState) bool) {

@@ -1,8 +1,10 @@
 package consensus
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/leasecache/leasecache/shard"
@@ -13,9 +15,6 @@ const (
 	// idleEvery is how often a node without a session asks for one; a request that gets
 	// lost while a leader is elected costs no more.
 	idleEvery = 100 * time.Millisecond
-	// moveLimit is how long the end of a planned move is asked for before the owner takes
-	// the shard back, empty.
-	moveLimit = time.Second
 )
 
 // agent holds this node's session and has the Host serve what the State gives to it. One
@@ -40,40 +39,47 @@ type agent struct {
 
 	session shard.Session // that the Host was told of; 0 = it serves nothing
 	until   control.Deadline
-	open    []shard.Epoch       // by shard; 0 = it is not open
-	spent   map[shard.ID]closed // shut by us, not by another's taking it
-	seen    uint64              // version of the map that open goes by
-	due     bool                // look at all shards again
-	sent    control.Mono        // when the holder last sent
-	asked   control.Mono        // when resets, moves and releases were last asked for
-	stop    bool
-	last    *control.Release // of a session that ended because the node stops
-}
-
-// closed is a shard that is ours and not served.
-type closed struct {
-	epoch shard.Epoch
-	since control.Mono
+	open    []shard.Epoch            // by shard; 0 = it is not open
+	spent   map[shard.ID]shard.Epoch // ours, not served, and not to be at that epoch
+	moves   map[shard.ID]*move       // ours, to be another's as planned: see moves.go
+	calls   uint64
+	answers answers
+	seen    uint64       // version of the map that open goes by
+	routed  uint64       // version of the map that the Host was given
+	due     bool         // look at all shards again
+	sent    control.Mono // when the holder last sent
+	asked   control.Mono // when resets and releases were last asked for
+	leaving bool         // before a clean stop: the shards are handed over
+	leaveBy time.Time    // what is left then is not
+	gone    sync.Once    // as many as can be were: says so
+	rests   bool         // the clean stop has come so far that nothing is served
+	// A clean stop is asked for: it comes when the shards are gone.
+	stopping bool
+	stop     bool
+	last     *control.Release // of a session that ended because the node stops
+	calm     control.Quiet    // of that session
 }
 
 func newAgent(n *Node, h Host) *agent {
 	life := rand.Uint64()
 	return &agent{
 		n: n, host: h, life: life, holder: control.NewHolder(n.id.Node, n.id.Birth, life),
-		spent: make(map[shard.ID]closed),
+		spent: make(map[shard.ID]shard.Epoch), moves: make(map[shard.ID]*move),
 	}
 }
 
-func (a *agent) run(stop <-chan struct{}) {
+func (a *agent) run(drain, stop <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for !a.stop {
 		select {
 		case <-timer.C:
 		case <-a.n.agentWake:
+		case <-drain:
+			drain, a.leaving, a.leaveBy = nil, true, a.n.drainUntil()
+			a.asked = 0
 		case <-stop:
-			a.stop = true
-			a.holder.Stop()
+			stop, a.stopping = nil, true
 		case <-a.n.ended:
 			a.stop = true
 			a.holder.Stop()
@@ -98,16 +104,24 @@ func (a *agent) wake() time.Duration {
 		}
 	})
 	if !ready {
+		if a.leaving {
+			a.depart()
+		}
 		return idleEvery
 	}
 	if a.holder.Expire(now) {
 		a.lapse()
 	}
+	a.route()
 	a.extend(now)
 	if a.session != 0 {
 		a.reconcile()
+		a.carry()
 	} else {
 		every = min(every, idleEvery)
+	}
+	if a.leaving && a.left() {
+		a.depart()
 	}
 	if a.stop {
 		return every
@@ -121,7 +135,7 @@ func (a *agent) wake() time.Duration {
 	}
 	if now.Mono >= a.asked+control.Mono(idleEvery) {
 		a.asked = now.Mono
-		a.ask(now.Mono)
+		a.ask()
 	}
 	return a.next(now, every)
 }
@@ -130,8 +144,11 @@ func (a *agent) wake() time.Duration {
 // session, when those who wait for an answer must be told.
 func (a *agent) next(now control.Reading, every time.Duration) time.Duration {
 	in := time.Duration(a.sent + control.Mono(every) - now.Mono)
-	if len(a.spent) > 0 {
+	if len(a.spent) > 0 || a.leaving {
 		in = min(in, idleEvery)
+	}
+	for _, m := range a.moves {
+		in = min(in, max(askAgain, time.Duration(m.again-now.Mono)), idleEvery)
 	}
 	if a.session != 0 {
 		in = min(in, time.Duration(a.until.Mono-now.Mono), time.Duration(a.until.Wall-now.Wall))
@@ -139,18 +156,39 @@ func (a *agent) next(now control.Reading, every time.Duration) time.Duration {
 	return max(in, time.Millisecond)
 }
 
+// route has the Host know who has what, whether this node has anything or not.
+func (a *agent) route() {
+	var m shard.Map
+	a.n.fsm.view(func(st *control.State) {
+		if st.Version != a.routed {
+			m = st.Map()
+		}
+	})
+	if m.Version != a.routed && m.Version != 0 {
+		a.routed = m.Version
+		a.host.Route(m)
+	}
+}
+
 // lapse drops everything and gives the session back.
 func (a *agent) lapse() {
-	if a.session != 0 {
+	switch {
+	case a.session != 0 && a.rests:
+		a.calm = a.quiet(a.session, a.host.Rest(a.session))
+	case a.session != 0:
 		a.host.Lapse(a.session)
 	}
 	a.session = 0
 	clear(a.open)
 	clear(a.spent)
-	if release, ok := a.holder.Dropped(); ok && !a.stop {
-		a.n.send(release)
-	} else if ok {
-		a.last = &release
+	clear(a.moves)
+	if release, ok := a.holder.Dropped(); ok {
+		a.n.imports.lapse(release.Session)
+		if a.stop || a.stopping {
+			a.last = &release
+		} else {
+			a.n.send(release)
+		}
 	}
 	a.sent = 0
 }
@@ -177,7 +215,9 @@ type job struct {
 	id    shard.ID
 	step  control.Step
 	start control.Start
-	shed  bool // it is to be another's, as planned
+	// It is to be another's as planned, if ID is not 0, once the step is done.
+	transfer control.Transfer
+	node     string // of that one
 }
 
 // reconcile has the Host serve what the newest State gives to this node, whatever happened
@@ -189,6 +229,7 @@ func (a *agent) reconcile() {
 			return
 		}
 		a.seen, a.due = st.Version, false
+		a.n.imports.sweep(st)
 		for id := range shard.ID(len(st.Shards)) {
 			if j, ok := a.look(st, id); ok {
 				jobs = append(jobs, j)
@@ -202,18 +243,26 @@ func (a *agent) reconcile() {
 
 func (a *agent) look(st *control.State, id shard.ID) (job, bool) {
 	s := &st.Shards[id]
-	if c, ok := a.spent[id]; ok {
-		if s.Session == a.session && s.Epoch == c.epoch {
+	if epoch, ok := a.spent[id]; ok {
+		if s.Session == a.session && s.Epoch == epoch {
 			return job{}, false // ask goes on about it
 		}
 		delete(a.spent, id)
 	}
-	if a.open[id] != 0 && s.Session == a.session && s.Transfer.ID != 0 {
-		return job{id: id, shed: true}, true
+	if m := a.moves[id]; m != nil {
+		if s.Session == a.session && s.Epoch == m.epoch && s.Transfer.ID == m.of.id {
+			return job{}, false // carry goes on about it
+		}
+		a.moveEnds(m, s.Session == a.session)
 	}
-	// Planned moves bring nothing along: no transfer is ever held.
-	step := st.Next(id, a.session, a.open[id], func(uint64) bool { return false })
-	return job{id: id, step: step, start: st.Start(id)}, step != control.Keep
+	step := st.Next(id, a.session, a.open[id], func(via uint64) bool {
+		return a.n.imports.holds(transfer{id, via}, a.session)
+	})
+	j := job{id: id, step: step, start: st.Start(id)}
+	if s.Session == a.session && s.Transfer.ID != 0 {
+		j.transfer, j.node = s.Transfer, st.Sessions[s.Transfer.To].Node
+	}
+	return j, step != control.Keep || j.transfer.ID != 0
 }
 
 func (a *agent) do(j job) {
@@ -223,70 +272,62 @@ func (a *agent) do(j job) {
 		return
 	}
 	switch {
-	case j.shed:
-		a.host.Close(j.id)
-		a.spend(j.id, a.open[j.id], now.Mono)
-		a.asked = 0 // somebody waits for it
 	case j.step == control.Close:
 		a.host.Close(j.id)
 		a.open[j.id] = 0
 	case j.step == control.Rise:
 		a.host.Raise(j.id, j.start.Epoch)
 		a.open[j.id] = j.start.Epoch
-	case j.step == control.OpenCold:
+	case j.step == control.OpenCold, j.step == control.OpenMoved, j.step == control.GiveUp:
 		if a.open[j.id] != 0 {
 			a.host.Close(j.id)
 			a.open[j.id] = 0
 		}
-		if err := a.host.Open(j.id, j.start); err != nil {
-			a.n.cfg.Logger.Error("shard cannot be opened", "shard", j.id, "err", err)
-			a.spend(j.id, j.start.Epoch, now.Mono)
+		if err := a.openShard(j); err != nil {
+			a.n.cfg.Logger.Error("shard cannot be opened: it begins anew", "shard", j.id, "err", err)
+			a.spent[j.id] = j.start.Epoch
+			a.asked = 0
 			return
 		}
 		a.open[j.id] = j.start.Epoch
-	case j.step == control.GiveUp:
-		if a.open[j.id] != 0 {
-			a.host.Close(j.id)
-		}
-		a.spend(j.id, j.start.Epoch, now.Mono)
-		a.asked = 0
+	}
+	if j.transfer.ID != 0 && a.open[j.id] == j.start.Epoch {
+		a.begin(j, now.Mono)
 	}
 }
 
-// spend takes a shard out of service at an epoch, at which it is not opened again.
-func (a *agent) spend(id shard.ID, at shard.Epoch, now control.Mono) {
-	a.open[id] = 0
-	a.spent[id] = closed{at, now}
+var errNotHeld = errors.New("what its former owner handed over is not here")
+
+func (a *agent) openShard(j job) error {
+	switch j.step {
+	case control.OpenCold:
+		return a.host.Open(j.id, j.start, nil)
+	case control.OpenMoved:
+		if moved := a.n.imports.adopt(transfer{j.id, j.start.Via}); moved != nil {
+			return a.host.Open(j.id, j.start, moved)
+		}
+	}
+	return errNotHeld
 }
 
-// ask asks again for what this node wants agreed on: other owners for shards that it is
-// to hand over, another epoch for those it owns and has nothing of, the end of sessions
-// that a former process of this node left.
-//
-// A planned move hands over nothing yet: the old owner has shut the shard, the new one
-// finds that it holds no transfer, and resets it, in doubt if anything was noted. If the
-// move is not agreed on within moveLimit, the old owner resets it. Either entry names the
-// epoch, so only the first takes effect.
-func (a *agent) ask(now control.Mono) {
+// ask asks again for what this node wants agreed on: another epoch for the shards that it
+// owns and has nothing of, in doubt if anything was noted; the end of sessions that a
+// former process of this node left; and, at a clean stop, to own nothing.
+func (a *agent) ask() {
 	var out []control.Entry
 	a.n.fsm.view(func(st *control.State) {
 		reset := control.Reset{Session: a.session}
-		for id, c := range a.spent {
-			s := &st.Shards[id]
-			switch {
-			case s.Session != a.session || s.Epoch != c.epoch:
-			case s.Transfer.ID != 0 && now < c.since+control.Mono(moveLimit):
-				out = append(out, control.Moved{
-					Shard: id, Transfer: s.Transfer.ID, Epoch: s.Epoch, From: a.session, To: s.Transfer.To,
-					Near: st.Settings.Near,
-				})
-			default:
-				reset.Items = append(reset.Items, control.At{Shard: id, Epoch: s.Epoch})
+		for id, epoch := range a.spent {
+			if s := &st.Shards[id]; s.Session == a.session && s.Epoch == epoch {
+				reset.Items = append(reset.Items, control.At{Shard: id, Epoch: epoch})
 			}
 		}
 		if len(reset.Items) > 0 {
 			slices.SortFunc(reset.Items, func(x, y control.At) int { return int(x.Shard) - int(y.Shard) })
 			out = append(out, reset)
+		}
+		if a.leaving && a.session != 0 && !st.Sessions[a.session].Leaving {
+			out = append(out, control.Leave{Session: a.session})
 		}
 		if len(st.Members) == 1 {
 			// The lock of the data directory is ours, so the process that had it is gone.
@@ -300,4 +341,34 @@ func (a *agent) ask(now control.Mono) {
 	for _, e := range out {
 		a.n.send(e)
 	}
+}
+
+// depart says that what can be handed over was; and if the node is to stop, it serves
+// nothing from now on.
+func (a *agent) depart() {
+	a.gone.Do(func() { close(a.n.drained) })
+	if a.stopping && !a.stop {
+		a.stop, a.rests = true, true
+		a.holder.Stop()
+		a.lapse()
+	}
+}
+
+// left says that a clean stop need not wait any more: this node owns nothing, or there is
+// nobody to hand it to, or it took too long.
+func (a *agent) left() bool {
+	if a.session == 0 || !time.Now().Before(a.leaveBy) {
+		return true
+	}
+	owns, others := false, false
+	a.n.fsm.view(func(st *control.State) {
+		owns = slices.ContainsFunc(st.Shards, func(s control.Shard) bool { return s.Session == a.session })
+		for id, m := range st.Members {
+			s, there := st.Sessions[m.Session]
+			if there && id != a.n.id.Node && !m.Draining && !m.Forgotten && !s.Leaving {
+				others = true
+			}
+		}
+	})
+	return !owns || !others
 }

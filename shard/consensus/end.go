@@ -17,10 +17,16 @@ var errStopped = errors.New("the node was stopped")
 // others wait it out.
 const releaseLimit = 2 * time.Second
 
-// Stop ends the node cleanly: nothing is served any more, the session is given back, the
-// lead is handed over. It returns when Run has, or when the context ends.
+// drainLimit is how long a clean stop hands over shards, if nobody says.
+const drainLimit = 10 * time.Second
+
+// Stop ends the node cleanly: while it goes on serving its shards are moved to others, if
+// there are any; then nothing is served any more, the session is given back and the lead
+// handed over. Most of the context's time is for the moves. It returns when Run has, or
+// when the context ends.
 func (n *Node) Stop(ctx context.Context) error {
 	n.mu.Lock()
+	n.drainLocked(ctx)
 	if !n.stops {
 		n.stops = true
 		close(n.stop)
@@ -39,6 +45,50 @@ func (n *Node) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Drain has this node own nothing any more, before a stop: its shards are moved to others
+// as planned, while it serves. It returns when it owns none, or when nobody is there to
+// take them, or when most of the context's time is over; or at the node's end. A node that
+// was drained goes on as a member, and is given shards again after its next start.
+func (n *Node) Drain(ctx context.Context) {
+	n.mu.Lock()
+	n.drainLocked(ctx)
+	runs := n.runs
+	n.mu.Unlock()
+	if !runs {
+		return
+	}
+	select {
+	case <-n.drained:
+	case <-n.ended:
+	case <-ctx.Done():
+	}
+}
+
+// drainLocked begins that, once; mu is held.
+func (n *Node) drainLocked(ctx context.Context) {
+	if n.drainBy.IsZero() {
+		n.drainBy = drainBy(ctx)
+		close(n.drain)
+	}
+}
+
+// drainBy leaves a part of the time for what follows the moves.
+func drainBy(ctx context.Context) time.Time {
+	now := time.Now()
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return now.Add(drainLimit)
+	}
+	left := deadline.Sub(now)
+	return deadline.Add(-min(left/4, releaseLimit))
+}
+
+func (n *Node) drainUntil() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.drainBy
 }
 
 // die ends the node for a reason that it cannot go on with. The first one counts.
@@ -101,9 +151,10 @@ func (n *Node) close() {
 	}
 }
 
-// leave gives the session back, and the lead to another, so that nobody waits for this
-// node.
-func (n *Node) leave(release *control.Release) {
+// leave says what is calm, gives the session back, and the lead to another, so that nobody
+// waits for this node. In this order: once it is released the shards are others', in doubt
+// if anything is noted.
+func (n *Node) leave(release *control.Release, calm control.Quiet) {
 	if n.isOver() {
 		return
 	}
@@ -111,6 +162,11 @@ func (n *Node) leave(release *control.Release) {
 	defer cancel()
 	ctx, cancel = context.WithTimeout(ctx, releaseLimit)
 	defer cancel()
+	if len(calm.Items) > 0 {
+		if _, err := n.Propose(ctx, calm); err != nil {
+			n.cfg.Logger.Warn("shards without writers will be in doubt", "err", err)
+		}
+	}
 	if release != nil && ctx.Err() == nil {
 		if _, err := n.Propose(ctx, *release); err != nil {
 			n.cfg.Logger.Warn("the session was not given back: other nodes wait for its end", "err", err)

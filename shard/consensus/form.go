@@ -23,12 +23,12 @@ const (
 // enter takes the node into a cluster, if its directory is in none: one of its own, or
 // the one it is told to join. What is agreed on comes later; here the directory learns
 // which cluster it belongs to, for ever.
-func (n *Node) enter() error {
+func (n *Node) enter(ctx context.Context) error {
 	if n.id.Cluster != "" {
 		return nil // --join says where the cluster was; it is found by what the log says
 	}
 	if len(n.cfg.Join) > 0 {
-		return n.join()
+		return n.join(ctx)
 	}
 	n.id.Cluster, n.id.Incarnation, n.id.Phase = n.cfg.ClusterID, 1, forming
 	if n.id.Cluster == "" {
@@ -90,9 +90,7 @@ type joinAnswer struct {
 
 // join asks one address after the other until the leader has taken this node in. It
 // returns early only with what an operator has to mend.
-func (n *Node) join() error {
-	ctx, cancel := n.untilStopped()
-	defer cancel()
+func (n *Node) join(ctx context.Context) error {
 	said := ""
 	for {
 		why := fmt.Errorf("there is no address to join but its own: give --join the address of another node")
@@ -112,7 +110,7 @@ func (n *Node) join() error {
 		select {
 		case <-time.After(joinAgain):
 		case <-ctx.Done():
-			return errStopped
+			return ctx.Err()
 		}
 	}
 }
@@ -140,7 +138,7 @@ func (n *Node) joinAt(ctx context.Context, addr string) (bool, error) {
 			n.id.Cluster, n.id.Incarnation, n.id.Shards, n.id.Phase = a.Cluster, a.Incarnation, a.Shards, joining
 			return true, n.id.save(n.cfg.Dir)
 		case a.Refused != "":
-			return true, errors.New(a.Refused)
+			return true, &Mismatch{a.Refused}
 		case a.Leader == "" || a.Leader == addr:
 			return false, fmt.Errorf("%s cannot take nodes in now: %s", addr, a.Why)
 		}

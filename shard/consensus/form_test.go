@@ -1,12 +1,14 @@
 package consensus
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 
 	"github.com/leasecache/leasecache/shard/control"
@@ -67,7 +69,7 @@ func TestRefusalsOfTheDirectory(t *testing.T) {
 		_, err := Open(c)
 		require.ErrorContains(t, err, sentence)
 	}
-	refused("is in use by another process: stop that one, or name another directory", func(*Config) {})
+	refused("is in use by another process", func(*Config) {})
 	o.eventually("it is a member", time.Second, func() bool {
 		data, err := os.ReadFile(filepath.Join(n.cfg.Dir, identityName))
 		return err == nil && strings.Contains(string(data), `"member"`)
@@ -83,6 +85,25 @@ func TestRefusalsOfTheDirectory(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(n.cfg.Dir, "raft.db"), nil, 0o600))
 	require.NoError(t, os.Remove(filepath.Join(n.cfg.Dir, identityName)))
 	refused("put that file back", func(*Config) {})
+}
+
+// TestDamagedLog: what the disk changed is not taken for what was agreed on.
+func TestDamagedLog(t *testing.T) {
+	o := newObserver(t)
+	n := o.start(o.config("n1"))
+	o.allServed(5 * time.Second)
+	require.NoError(t, n.halt())
+	d, err := openDisk(n.cfg.Dir, raftLog(n.cfg.Logger))
+	require.NoError(t, err)
+	var l raft.Log
+	last, err := d.bolt.LastIndex()
+	require.NoError(t, err)
+	require.NoError(t, d.bolt.GetLog(last-1, &l))
+	l.Data = append([]byte(nil), l.Data...)
+	l.Data[len(l.Data)/2] ^= 1
+	require.NoError(t, d.bolt.StoreLog(&l))
+	require.NoError(t, d.bolt.Close())
+	require.ErrorContains(t, o.start(n.cfg).ends(), fmt.Sprintf("entry %d of the log is damaged", last-1))
 }
 
 // TestANodeThatJoinsWaits for those it joins, and passes over its own address.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/leasecache/leasecache/internal/peer"
 	"github.com/leasecache/leasecache/shard"
 	"github.com/leasecache/leasecache/shard/control"
 )
@@ -25,14 +28,17 @@ type observer struct {
 	t     testing.TB
 	clock func() control.Reading
 
-	mu     sync.Mutex
-	hosts  []*fakeHost
-	begun  map[control.At]string
-	broken []string
+	mu        sync.Mutex
+	hosts     []*fakeHost
+	begun     map[control.At]string
+	shuts     map[shard.ID]control.Mono // when a gate was shut for a move
+	shutCount int
+	moved     []time.Duration // how long gates were shut by moves that came to an end
+	broken    []string
 }
 
 func newObserver(t testing.TB) *observer {
-	o := &observer{t: t, clock: processClock(), begun: make(map[control.At]string)}
+	o := &observer{t: t, clock: processClock(), begun: make(map[control.At]string), shuts: make(map[shard.ID]control.Mono)}
 	t.Cleanup(func() { require.Empty(t, o.broken) })
 	return o
 }
@@ -51,20 +57,42 @@ type fakeHost struct {
 	opened  int
 	refuse  map[shard.ID]int // Opens that fail
 	over    bool             // it finds its session over, once
-	cut     bool             // its process is not heard of; it may serve till its session's end
+	shut    map[shard.ID]bool
+	onLeave map[shard.ID]func()
+	writers map[shard.ID]bool   // shards in which some are outstanding
+	kept    map[shard.ID][]byte // what came with planned moves: the epochs it left
+	routed  uint64              // version of the map it goes by
+	cut     bool                // its process is not heard of; it may serve till its session's end
 }
 
 func (o *observer) host(node string) *fakeHost {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	h := &fakeHost{o: o, node: node, open: make(map[shard.ID]control.Start), refuse: make(map[shard.ID]int)}
+	h := &fakeHost{o: o, node: node, open: make(map[shard.ID]control.Start), shut: make(map[shard.ID]bool), onLeave: make(map[shard.ID]func()), kept: make(map[shard.ID][]byte), refuse: make(map[shard.ID]int)}
 	o.hosts = append(o.hosts, h)
 	return h
 }
 
+// noRequests refuses clients' requests of other nodes.
+type noRequests struct{}
+
+func (noRequests) Serve(_ peer.Request, r peer.Reply) { r.Fail("nothing is served here") }
+func (noRequests) Close()                             {}
+
+func (h *fakeHost) Conversation() peer.Conversation { return noRequests{} }
+
+func (h *fakeHost) Route(m shard.Map) {
+	h.o.mu.Lock()
+	defer h.o.mu.Unlock()
+	if m.Version <= h.routed {
+		h.o.fail("%s: map %d after map %d", h.node, m.Version, h.routed)
+	}
+	h.routed = m.Version
+}
+
 func (h *fakeHost) serves(id shard.ID, now control.Reading) bool {
 	_, ok := h.open[id]
-	return ok && h.until.Held(now)
+	return ok && !h.shut[id] && h.until.Held(now)
 }
 
 func (h *fakeHost) Extend(s shard.Session, until control.Deadline) bool {
@@ -75,7 +103,7 @@ func (h *fakeHost) Extend(s shard.Session, until control.Deadline) bool {
 	}
 	if s == h.session && (h.over || !h.until.Held(h.o.clock())) {
 		h.over = false
-		clear(h.open)
+		h.drop()
 		return false
 	}
 	h.session, h.until = s, until
@@ -88,11 +116,43 @@ func (h *fakeHost) Lapse(s shard.Session) {
 	if h.cut {
 		return
 	}
-	clear(h.open)
+	h.drop()
 	h.until = control.Deadline{}
 }
 
-func (h *fakeHost) Open(id shard.ID, st control.Start) error {
+func (h *fakeHost) drop() {
+	clear(h.open)
+	clear(h.shut)
+	clear(h.kept)
+}
+
+func (h *fakeHost) Rest(s shard.Session) []shard.ID {
+	h.o.mu.Lock()
+	calm := slices.DeleteFunc(slices.Collect(maps.Keys(h.open)), func(id shard.ID) bool { return h.writers[id] || h.shut[id] })
+	h.o.mu.Unlock()
+	h.Lapse(s)
+	return calm
+}
+
+// Leave shuts a shard: what it returns goes to the next owner, and names the epoch.
+func (h *fakeHost) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
+	h.o.mu.Lock()
+	defer h.o.mu.Unlock()
+	st, ok := h.open[id]
+	if !ok || st.Epoch != at || h.shut[id] || !h.until.Held(h.o.clock()) {
+		return nil, false
+	}
+	h.shut[id] = true
+	h.o.shutCount++
+	if f := h.onLeave[id]; f != nil {
+		delete(h.onLeave, id)
+		f()
+	}
+	h.o.shuts[id] = h.o.clock().Mono
+	return append(h.kept[id], byte(at)), true
+}
+
+func (h *fakeHost) Open(id shard.ID, st control.Start, moved []byte) error {
 	h.o.mu.Lock()
 	defer h.o.mu.Unlock()
 	if h.refuse[id] > 0 {
@@ -106,9 +166,47 @@ func (h *fakeHost) Open(id shard.ID, st control.Start) error {
 		}
 	}
 	h.begin(id, st.Epoch)
+	h.o.moveEnds(id)
 	h.open[id] = st
+	delete(h.kept, id)
+	if moved != nil {
+		h.kept[id] = moved
+	}
 	h.opened++
 	return nil
+}
+
+func (o *observer) moveEnds(id shard.ID) {
+	if at, ok := o.shuts[id]; ok {
+		o.moved = append(o.moved, time.Duration(o.clock().Mono-at))
+		delete(o.shuts, id)
+	}
+}
+
+// shutFor says how long gates were shut by moves: half of them at most so long, and the
+// longest.
+func (o *observer) shutFor() (half, longest time.Duration, moves int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	slices.Sort(o.moved)
+	if moves = len(o.moved); moves == 0 {
+		return 0, 0, 0
+	}
+	return o.moved[moves/2], o.moved[moves-1], moves
+}
+
+// moves is how many gates were shut for a move.
+func (o *observer) moves() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.shutCount
+}
+
+// leaves has something happen when the shard's gate is shut, before it is handed over.
+func (h *fakeHost) leaves(id shard.ID, f func()) {
+	h.o.mu.Lock()
+	defer h.o.mu.Unlock()
+	h.onLeave[id] = f
 }
 
 func (h *fakeHost) begin(id shard.ID, e shard.Epoch) {
@@ -129,12 +227,17 @@ func (h *fakeHost) Raise(id shard.ID, to shard.Epoch) {
 	h.begin(id, to)
 	st.Epoch = to
 	h.open[id] = st
+	if h.shut[id] {
+		h.o.moveEnds(id)
+		delete(h.shut, id)
+	}
 }
 
 func (h *fakeHost) Close(id shard.ID) {
 	h.o.mu.Lock()
 	defer h.o.mu.Unlock()
 	delete(h.open, id)
+	delete(h.shut, id)
 }
 
 // served is how many shards are served now, and by whom.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/leasecache/leasecache/shard"
 )
 
@@ -24,6 +26,7 @@ type identity struct {
 	Incarnation uint64 `json:"incarnation,omitempty"`
 	Shards      uint32 `json:"shards,omitempty"`
 	Phase       phase  `json:"phase,omitempty"`
+	Sum         uint64 `json:"sum"` // of the rest, see sum
 }
 
 // phase is how far a directory has come. A log that is missing is right while it forms or
@@ -34,12 +37,39 @@ const (
 	forming phase = "forming"
 	joining phase = "joining" // it is in, and has not got the log yet
 	member  phase = "member"
+	// recovering is from before the first until after the last step of a recovery.
+	recovering phase = "recovering"
 )
 
 const (
 	identityName   = "node.json"
 	identityFormat = 1
 )
+
+// sum tells a file that says what was written from one that a disk changed: a node with
+// another name, or of another cluster, is read as easily.
+func (id identity) sum() uint64 {
+	id.Sum = 0
+	data, err := json.Marshal(id)
+	if err != nil {
+		panic(err) // a struct of strings and numbers
+	}
+	return xxhash.Sum64(data)
+}
+
+// FirstNode is the name of a node that makes a cluster and was given none.
+const FirstNode = "n1"
+
+// Mismatch is an error of what the operator said: the directory, or the cluster, is
+// another than he takes it for.
+type Mismatch struct{ text string }
+
+func (m *Mismatch) Error() string { return m.text }
+
+func mismatchf(format string, args ...any) error { return &Mismatch{fmt.Sprintf(format, args...)} }
+
+// ErrLocked says that the data directory is in use.
+var ErrLocked = errors.New("in use by another process")
 
 // mint makes up an id that nothing else has.
 func mint() string { return strings.ToLower(rand.Text()[:16]) }
@@ -57,7 +87,7 @@ func takeDir(dir string) (*os.File, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = errors.New("in use by another process: stop that one, or name another directory")
+			err = ErrLocked
 		}
 		return nil, errors.Join(fmt.Errorf("data directory %s is %w", dir, err), f.Close())
 	}
@@ -76,21 +106,24 @@ func whoAmI(dir string, c *Config) (identity, error) {
 		return identity{}, fmt.Errorf("data directory: %w", err)
 	}
 	var id identity
-	if err := json.Unmarshal(data, &id); err != nil {
+	if err = json.Unmarshal(data, &id); err == nil && id.Format == identityFormat && id.Sum != id.sum() {
+		err = errors.New("its checksum is wrong")
+	}
+	if err != nil {
 		return identity{}, fmt.Errorf("%s is damaged (%w): put back a copy of it, or start on an empty directory under another --node-id", path, err)
 	}
 	switch {
 	case id.Format != identityFormat:
 		return identity{}, fmt.Errorf("%s was written by another release, in format %d: run that release", path, id.Format)
 	case c.NodeID != "" && c.NodeID != id.Node:
-		return identity{}, fmt.Errorf("data directory %s is that of node %s: start it with --node-id %s, or name an empty directory for %s",
+		return identity{}, mismatchf("data directory %s is that of node %s: start it with --node-id %s, or name an empty directory for %s",
 			dir, id.Node, id.Node, c.NodeID)
 	case id.Cluster != "" && c.ClusterID != "" && c.ClusterID != id.Cluster:
-		return identity{}, fmt.Errorf("data directory %s is in cluster %s, and not in %s: leave --cluster-id out, or name an empty directory",
+		return identity{}, mismatchf("data directory %s is in cluster %s, and not in %s: leave --cluster-id out, or name an empty directory",
 			dir, id.Cluster, c.ClusterID)
 	case id.Shards != 0 && c.Shards != 0 && c.Shards != id.Shards:
-		return identity{}, fmt.Errorf("cluster %s was made with %d shards, which cannot be changed: start with --shards %d, or without",
-			id.Cluster, id.Shards, id.Shards)
+		return identity{}, mismatchf("cluster %s was made with %d shards, which cannot become %d: start with --shards %d, or without",
+			id.Cluster, id.Shards, c.Shards, id.Shards)
 	}
 	return id, nil
 }
@@ -101,7 +134,11 @@ func newIdentity(dir string, c *Config) (identity, error) {
 			dir, identityName)
 	}
 	id := identity{Format: identityFormat, Node: c.NodeID, Birth: mint()}
-	if id.Node == "" {
+	switch {
+	case id.Node != "":
+	case len(c.Join) == 0:
+		id.Node = FirstNode
+	default:
 		id.Node = "n-" + mint()[:8]
 	}
 	if err := shard.CheckName(id.Node); err != nil {
@@ -112,6 +149,7 @@ func newIdentity(dir string, c *Config) (identity, error) {
 
 // save replaces the file: whoever reads it finds the old one or the new one, whole.
 func (id identity) save(dir string) error {
+	id.Sum = id.sum()
 	data, err := json.Marshal(id)
 	if err != nil {
 		return err

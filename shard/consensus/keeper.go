@@ -33,10 +33,10 @@ type Keeper struct {
 	shards  uint32
 }
 
-// NewKeeper is that of a node whose State is of a cluster that was made.
-func NewKeeper(node string, log agreed) *Keeper {
-	k := &Keeper{node: node, log: log}
-	log.View(func(st *control.State) { k.cluster, k.shards = st.Cluster, uint32(len(st.Shards)) })
+// NewKeeper is that of a node of a cluster with so many shards. What is agreed on may not
+// be known yet.
+func NewKeeper(node, cluster string, shards uint32, log agreed) *Keeper {
+	k := &Keeper{node: node, log: log, cluster: cluster, shards: shards}
 	k.notes = newBatcher(k.proposeNotes)
 	k.fences = newBatcher(k.proposeFences)
 	return k
@@ -55,15 +55,29 @@ func (k *Keeper) Shards() uint32  { return k.shards }
 // Intents is nil: whatever a node of a cluster is told is on the disks of most voters.
 func (k *Keeper) Intents() error { return nil }
 
-// LongestIntent is what the cluster agreed on last.
-func (k *Keeper) LongestIntent() (longest time.Duration) {
-	k.log.View(func(st *control.State) { longest = st.Settings.Intent })
-	return longest
+// LongestIntent is what the cluster agreed on last; as long as that is not known, what
+// clusters begin with.
+func (k *Keeper) LongestIntent() time.Duration {
+	set := control.DefaultSettings()
+	k.log.View(func(st *control.State) {
+		if st.Cluster != "" {
+			set = st.Settings
+		}
+	})
+	return set.Intent
 }
 
-// Map is for clients. Nodes are reached at the addresses that they told the cluster.
+// Map is for clients. Nodes are reached at the addresses that they told the cluster. As
+// long as nothing is known, nobody owns anything.
 func (k *Keeper) Map(string) (m shard.Map) {
 	k.log.View(func(st *control.State) { m = st.Map() })
+	if m.Cluster == "" {
+		m.Cluster, m.Shards = k.cluster, k.shards
+		m.Owners, m.Epochs = make([]shard.Owner, k.shards), make([]shard.Epoch, k.shards)
+		for i := range m.Owners {
+			m.Owners[i] = shard.NoOwner
+		}
+	}
 	return m
 }
 
@@ -77,7 +91,11 @@ func (k *Keeper) Raised(id shard.ID, from shard.Epoch) shard.Epoch {
 }
 
 func (k *Keeper) shard(id shard.ID) (s control.Shard) {
-	k.log.View(func(st *control.State) { s = st.Shards[id] })
+	k.log.View(func(st *control.State) {
+		if int(id) < len(st.Shards) { // else nothing is known yet
+			s = st.Shards[id]
+		}
+	})
 	return s
 }
 
@@ -160,6 +178,9 @@ func (k *Keeper) Quiet(ctx context.Context, ids []shard.ID) error {
 	calm := make(map[shard.Session][]control.Calm)
 	k.log.View(func(st *control.State) {
 		for _, id := range ids {
+			if int(id) >= len(st.Shards) {
+				return // nothing is known yet, and nothing was noted
+			}
 			s := &st.Shards[id]
 			if s.Session != 0 && st.Sessions[s.Session].Node == k.node && s.Noted != (shard.Note{}) {
 				calm[s.Session] = append(calm[s.Session], control.Calm{Shard: id, Epoch: s.Epoch, Notes: s.Notes})

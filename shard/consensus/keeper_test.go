@@ -65,7 +65,7 @@ func ours(t *testing.T, shards int) (*oneLog, *Keeper) {
 	}
 	l.must(t, give)
 	l.entries = nil
-	k := NewKeeper("n1", l)
+	k := NewKeeper("n1", "c1", uint32(shards), l)
 	t.Cleanup(k.Close)
 	return l, k
 }

@@ -163,7 +163,12 @@ func (l *leader) depose(term uint64) {
 // nor refused ends its process: raft sends heartbeats while its disk hangs, and nobody
 // else would ever be elected.
 func (l *leader) async(e control.Entry) {
-	f := l.n.raft.Apply(control.Encode(e), diskLimit)
+	data, err := encode(e)
+	if err != nil {
+		l.n.cfg.Logger.Error("entry is not proposed", "err", err)
+		return
+	}
+	f := l.n.raft.Apply(data, diskLimit)
 	l.wg.Go(func() {
 		done := make(chan error, 1)
 		go func() { done <- f.Error() }()

@@ -16,7 +16,8 @@ import (
 // and breaks nothing, as a switch that lost a port does.
 type network struct {
 	mu    sync.Mutex
-	lost  map[string]bool // nodes that nobody reaches, and that reach nobody
+	lost  map[string]bool    // nodes that nobody reaches, and that reach nobody
+	torn  map[[2]string]bool // ways that nothing goes that the first has dialled
 	at    map[string]string
 	wires map[*wire]struct{}
 }
@@ -28,13 +29,31 @@ type wire struct {
 }
 
 func newNetwork() *network {
-	return &network{lost: make(map[string]bool), at: make(map[string]string), wires: make(map[*wire]struct{})}
+	return &network{lost: make(map[string]bool), torn: make(map[[2]string]bool), at: make(map[string]string), wires: make(map[*wire]struct{})}
 }
 
 func (w *network) cut(from, to string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.lost[from] || w.lost[to]
+	return w.lost[from] || w.lost[to] || w.torn[[2]string{from, to}]
+}
+
+// tear cuts one way, for what its first node has dialled; mend ends that.
+func (w *network) tear(from, to string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.torn[[2]string{from, to}] = true
+}
+
+func (w *network) mend(from, to string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.torn, [2]string{from, to})
+	for c := range w.wires {
+		if c.from == from && c.to == to {
+			_ = c.Conn.Close()
+		}
+	}
 }
 
 // lose cuts a node off; find ends that, and with it the connections that missed something.
@@ -111,21 +130,29 @@ func (o *observer) startOn(w *network, cfg Config) *running {
 	return r
 }
 
-// TestTheNodeThatIsCutOff leads and owns shards. It must stop to serve by itself, before
-// the others take over, and comes back when it can.
-func TestTheNodeThatIsCutOff(t *testing.T) {
-	o, w := newObserver(t), newNetwork()
+// threeOn is three, on a network.
+func (o *observer) threeOn(w *network) []*running {
+	o.t.Helper()
 	n1 := o.startOn(w, o.config("n1"))
 	o.allServed(5 * time.Second)
 	join := n1.Addr().String()
 	nodes := []*running{n1, o.startOn(w, o.config("n2", join)), o.startOn(w, o.config("n3", join))}
-	even := func() bool {
-		sum, by := o.served()
-		return sum == 32 && by["n1"] >= 10 && by["n2"] >= 10 && by["n3"] >= 10
-	}
-	o.eventually("shards are even", 10*time.Second, even)
+	o.eventually("shards are even", 10*time.Second, o.even)
 	o.eventually("all vote", 10*time.Second, func() bool { return allVote(nodes) })
+	return nodes
+}
 
+func (o *observer) even() bool {
+	sum, by := o.served()
+	return sum == 32 && by["n1"] >= 10 && by["n2"] >= 10 && by["n3"] >= 10
+}
+
+// TestTheNodeThatIsCutOff leads and owns shards. It must stop to serve by itself, before
+// the others take over, and comes back when it can.
+func TestTheNodeThatIsCutOff(t *testing.T) {
+	o, w := newObserver(t), newNetwork()
+	nodes := o.threeOn(w)
+	n1 := nodes[0]
 	require.Equal(t, "n1", n1.leaderID())
 	w.lose("n1")
 	begin := time.Now()
@@ -135,7 +162,7 @@ func TestTheNodeThatIsCutOff(t *testing.T) {
 	t.Log("served again after", time.Since(begin))
 
 	w.find("n1")
-	t.Log("even again after", o.eventually("shards are even", 10*time.Second, even))
+	t.Log("even again after", o.eventually("shards are even", 10*time.Second, o.even))
 }
 
 // TestAWallClockThatIsStepped ends the session of its node, which drops all and registers

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -33,11 +35,17 @@ type Node struct {
 	raft   *raft.Raft
 	leader *leader
 	roll   roll
+	// imports is what others have handed over to this node.
+	imports imports
+	// tally is of planned moves away from this node.
+	tally struct{ done, off atomic.Uint64 }
 
 	agentWake, leaderWake, membersWake chan struct{}
 
 	started chan struct{} // closed when the fields above are there
 	ended   chan struct{} // closed when the node is to be no more, with or without a cause
+	drain   chan struct{} // closed by Drain, and by Stop
+	drained chan struct{} // closed when that need not be waited for any more
 	stop    chan struct{} // closed by Stop
 	done    chan struct{} // closed by Run
 	tasks   sync.WaitGroup
@@ -47,7 +55,9 @@ type Node struct {
 	cause error
 	over  bool // ended is closed: no task begins
 	stops bool // stop is closed
-	runs  bool
+	// drainBy is how long shards are handed over before a clean stop; zero: drain is open.
+	drainBy time.Time
+	runs    bool
 }
 
 // Open takes the data directory and listens. The error is one plain sentence that says
@@ -59,34 +69,55 @@ func Open(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	id, err := whoAmI(cfg.Dir, &cfg)
+	if err == nil && id.Phase == recovering {
+		err = fmt.Errorf("data directory %s: a recovery was interrupted: run `leasectl recover` again", cfg.Dir)
+	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	ln, err := net.Listen("tcp", cfg.Cluster)
+	ln, err := cfg.listen(cfg.Cluster)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--cluster: %w", err), lock.Close())
 	}
 	n := &Node{
 		cfg: cfg, id: id, lock: lock, ln: ln,
 		agentWake: make(chan struct{}, 1), leaderWake: make(chan struct{}, 1), membersWake: make(chan struct{}, 1),
-		started: make(chan struct{}), ended: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
+		started: make(chan struct{}), ended: make(chan struct{}), drain: make(chan struct{}), drained: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	n.fsm = newFSM(func() { wake(n.agentWake); wake(n.leaderWake) }, n.die)
 	n.leader = &leader{n: n}
-	n.peers = peer.Config{Hello: n.hello, Known: n.known, Address: n.address, Dial: cfg.dial, Log: cfg.Logger}
+	n.peers = peer.Config{MaxPayload: max(cfg.MaxItem, 1<<20) + beyondItem, Hello: n.hello, Known: n.known, Address: n.address, Dial: cfg.dial, Log: cfg.Logger}
 	return n, nil
 }
 
-// Run joins or forms, registers and has the Host serve, until Stop, which it returns nil
-// after, or until the node cannot go on.
+// beyondItem is how much longer than a value a request for it can be.
+const beyondItem = 64 << 10
+
+// Enter takes the node into a cluster, which may take as long as the others need to come
+// up, or until the context ends. It is for those who have to know the cluster before Run.
+// The error is one plain sentence that says what to do, or the context's.
+func (n *Node) Enter(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stopped, forget := n.untilStopped()
+	defer forget()
+	defer context.AfterFunc(stopped, cancel)()
+	return n.enter(ctx)
+}
+
+// Run joins or forms, if Enter has not, registers and has the Host serve, until Stop, which
+// it returns nil after, or until the node cannot go on.
 func (n *Node) Run(h Host) error {
 	n.mu.Lock()
 	n.runs = true
 	n.mu.Unlock()
 	defer close(n.done)
-	err := n.enter()
+	err := n.Enter(context.Background())
 	if err == nil {
 		err = n.start()
+	}
+	if errors.Is(err, context.Canceled) {
+		err = errStopped
 	}
 	if err != nil {
 		n.end(err)
@@ -95,7 +126,7 @@ func (n *Node) Run(h Host) error {
 	}
 	close(n.started)
 	n.spawn(func() {
-		if err := n.port.Serve(func(from peer.Hello) peer.Conversation { return talk{n, from} }); err != nil {
+		if err := n.port.Serve(func(from peer.Hello) peer.Conversation { return talk{n, from, h.Conversation()} }); err != nil {
 			n.die(fmt.Errorf("cluster port: %w", err))
 		}
 	})
@@ -104,8 +135,8 @@ func (n *Node) Run(h Host) error {
 	n.spawn(n.announce)
 
 	a := newAgent(n, h)
-	a.run(n.stop) // until the node stops or ends, and nothing is served any more
-	n.leave(a.last)
+	a.run(n.drain, n.stop) // until the node stops or ends, and nothing is served any more
+	n.leave(a.last, a.calm)
 	n.end(errStopped)
 	n.close()
 	return n.why()
@@ -126,6 +157,9 @@ func (n *Node) start() error {
 		return fmt.Errorf("data directory %s has lost the log of %s, and with it what it promised the others: start on an empty directory under another --node-id, with --join",
 			n.cfg.Dir, n.id.Node)
 	}
+	if err := n.disk.log.check(); err != nil {
+		return fmt.Errorf("data directory %s: %w: start on an empty directory under another --node-id, with --join", n.cfg.Dir, err)
+	}
 	n.port = peer.Listen(n.ln, n.peers)
 	n.pool = peer.NewPool(n.peers)
 	self := raftAddress(n.id.Node, n.hostport())
@@ -141,7 +175,7 @@ func (n *Node) start() error {
 			return fmt.Errorf("data directory %s: %w", n.cfg.Dir, err)
 		}
 	}
-	guarded := &guardedLog{LogStore: n.cfg.store(n.disk.bolt), limit: storeLimit, die: n.die}
+	guarded := &guardedLog{LogStore: n.cfg.store(n.disk.log), limit: storeLimit, die: n.die}
 	if n.raft, err = raft.NewRaft(raftConfig(n.id.Node, log), n.fsm, guarded, n.disk.bolt, n.disk.snaps, n.trans); err != nil {
 		return fmt.Errorf("data directory %s: %w", n.cfg.Dir, err)
 	}
@@ -227,11 +261,32 @@ func (n *Node) servers() []server {
 
 // hostport is where others reach this node.
 func (n *Node) hostport() string {
-	if n.cfg.Advertise != "" {
+	at := n.ln.Addr().String()
+	if n.cfg.Advertise == "" {
+		return at
+	}
+	if _, _, err := net.SplitHostPort(n.cfg.Advertise); err == nil {
 		return n.cfg.Advertise
 	}
-	return n.ln.Addr().String()
+	_, port, _ := net.SplitHostPort(at)
+	return net.JoinHostPort(n.cfg.Advertise, port)
 }
+
+// Call asks another node; see peer.Pool. Before Run nothing is sent.
+func (n *Node) Call(c peer.Call) error {
+	select {
+	case <-n.started:
+		return n.pool.Call(c)
+	default:
+		return errNotYet
+	}
+}
+
+var errNotYet = errors.New("this node has not begun to serve")
+
+// Keeper remembers in the log what this node's shards must not forget. It is there after
+// Enter.
+func (n *Node) Keeper() *Keeper { return NewKeeper(n.id.Node, n.id.Cluster, n.id.Shards, n) }
 
 // ID is the node's.
 func (n *Node) ID() string { return n.id.Node }

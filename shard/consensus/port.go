@@ -11,20 +11,26 @@ import (
 
 // talk serves another node's connection to the cluster port.
 type talk struct {
-	n    *Node
-	from peer.Hello
+	n       *Node
+	from    peer.Hello
+	clients peer.Conversation // what it asks for its clients
 }
 
-func (t talk) Close() {}
+func (t talk) Close() { t.clients.Close() }
 
 // Serve does not block: what takes an agreement has a goroutine.
 func (t talk) Serve(q peer.Request, r peer.Reply) {
 	switch q.Kind {
+	case peer.KindRequest:
+		t.clients.Serve(q, r)
 	case peer.KindRenew:
 		t.heard(q.Payload)
 	case peer.KindPropose:
 		data := slices.Clone(q.Payload)
 		t.n.spawn(func() { reply(r, t.n.proposed(data)) })
+	case peer.KindImport:
+		said, why := t.n.handed(q.Payload)
+		r.Send([]byte{byte(said)}, []byte(why))
 	case peer.KindJoin:
 		data := slices.Clone(q.Payload)
 		t.n.spawn(func() { reply(r, t.n.admit(t.from, data)) })

@@ -53,7 +53,10 @@ func (n *Node) Propose(ctx context.Context, e control.Entry) (control.Result, er
 	case <-ctx.Done():
 		return control.Result{}, fmt.Errorf("%w: this node has not joined yet", ErrNoLeader)
 	}
-	data := control.Encode(e)
+	data, err := encode(e)
+	if err != nil {
+		return control.Result{}, err
+	}
 	for {
 		a, err := n.tryAll(ctx, data)
 		switch {
@@ -77,6 +80,15 @@ func (n *Node) Propose(ctx context.Context, e control.Entry) (control.Result, er
 			return control.Result{}, fmt.Errorf("%w: the node stops", ErrNoLeader)
 		}
 	}
+}
+
+// encode refuses what could not be read again: agreed on, it would end every node.
+func encode(e control.Entry) ([]byte, error) {
+	data := control.Encode(e)
+	if _, err := control.Decode(data); err != nil {
+		return nil, fmt.Errorf("nothing was proposed: %T is no entry: %w", e, err)
+	}
+	return data, nil
 }
 
 // tryAll asks who leads as far as this node knows; and if it does not know, as after a
@@ -170,7 +182,11 @@ func (n *Node) propose(data []byte) answer {
 	if n.raft.State() != raft.Leader {
 		return answer{Leader: n.leaderID(), Why: n.whyNoLeader()}
 	}
-	if n.stranger(data) {
+	e, err := control.Decode(data)
+	if err != nil { // of another release, maybe; what this one cannot read it must not have agreed on
+		return answer{Refused: true, Why: err.Error()}
+	}
+	if n.stranger(e) {
 		return answer{Refused: true}
 	}
 	return n.agree(data)
@@ -181,10 +197,9 @@ func (n *Node) propose(data []byte) answer {
 //
 //	1 n3 is stopped, and forgotten. 2 It is started again, knows nothing of that, and tells
 //	the leader its new address: n3 is a member again.
-func (n *Node) stranger(data []byte) (is bool) {
-	e, err := control.Decode(data)
+func (n *Node) stranger(e control.Entry) (is bool) {
 	put, ok := e.(control.PutMember)
-	if err != nil || !ok {
+	if !ok {
 		return false
 	}
 	n.fsm.view(func(st *control.State) {

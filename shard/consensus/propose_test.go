@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/stretchr/testify/require"
 
+	"github.com/leasecache/leasecache/shard"
 	"github.com/leasecache/leasecache/shard/control"
 )
 
@@ -99,4 +100,20 @@ func (h hangsLater) StoreLogs(l []*raft.Log) error {
 		<-h.goOn
 	}
 	return h.LogStore.StoreLogs(l)
+}
+
+// What could not be read again must not come into the log, from whichever way: it would end
+// every node.
+func TestWhatIsNoEntryIsNotProposed(t *testing.T) {
+	o := newObserver(t)
+	n := o.start(o.config("n1"))
+	o.allServed(5 * time.Second)
+	bad := control.Raise{Session: n.mine(), Shard: 1, From: shard.MaxEpoch, AtLeast: shard.MaxEpoch + 1}
+	_, err := n.Propose(within3s(t), bad)
+	require.ErrorIs(t, err, control.ErrDamaged)
+	n.send(bad)
+	require.True(t, n.proposed(append([]byte{firstHop}, control.Encode(bad)...)).Refused, "another node's")
+	time.Sleep(50 * time.Millisecond)
+	_, err = n.Propose(within3s(t), control.Drain{Node: "n1"})
+	require.NoError(t, err, "the node lives")
 }

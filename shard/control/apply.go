@@ -51,6 +51,8 @@ func (st *State) Apply(index uint64, e Entry) Result {
 		r = st.applyOver(e)
 	case Release:
 		r = st.applyRelease(e)
+	case Leave:
+		r = st.applyLeave(e)
 	case Assign:
 		r = st.applyAssign(e)
 	case Note:

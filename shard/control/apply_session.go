@@ -80,6 +80,20 @@ func (st *State) applyRelease(e Release) Result {
 	return Result{Changed: changed}
 }
 
+// applyLeave says of a session that it is to own nothing.
+func (st *State) applyLeave(e Leave) Result {
+	s, ok := st.Sessions[e.Session]
+	if !ok || s.Node == "" {
+		return Result{Code: NotFound}
+	}
+	if !s.Leaving {
+		s.Leaving = true
+		st.Sessions[e.Session] = s
+		st.Version++
+	}
+	return Result{}
+}
+
 // hand ends a session: its shards go to new owners, or to nobody.
 func (st *State) hand(from shard.Session, owners []Owner) []shard.ID {
 	changed := st.owned(from)

@@ -31,6 +31,7 @@ func oneOfEach() []Entry {
 		Raise{2, 1, 2, 3},
 		Reset{2, []At{{1, 2}}, true},
 		Set{DefaultSettings()},
+		Leave{2},
 	}
 }
 
@@ -90,6 +91,7 @@ func full(t *testing.T) *State {
 	s.must(m)
 	s.move(1, a)
 	s.must(Drain{"A", true})
+	s.must(Leave{a})
 	s.must(Forget{"A"})
 	s.must(Term{3, "B"})
 	return s.st

@@ -95,6 +95,11 @@ type Release struct {
 	Near    time.Duration // how long near sessions may last that were not acknowledged
 }
 
+// Leave says that the holder of a session is about to stop: it is to own nothing any
+// more, while others can. It ends with the session, so that the next process of the
+// node gets shards again; Drain is for an operator, and stays.
+type Leave struct{ Session shard.Session }
+
 // Note says that intents of some kinds may be outstanding in shards of the session.
 type Note struct {
 	Session shard.Session

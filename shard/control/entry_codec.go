@@ -27,6 +27,7 @@ const (
 	kindRaise
 	kindReset
 	kindSet
+	kindLeave
 	kindEnd
 )
 
@@ -94,6 +95,8 @@ func (d *decoder) entry(kind uint64) Entry {
 		return Reset{d.session(), d.ats(), d.truth()}
 	case kindSet:
 		return Set{d.settings()}
+	case kindLeave:
+		return Leave{d.session()}
 	}
 	d.fail("an entry of kind %d", kind)
 	return nil
@@ -236,4 +239,9 @@ func (m Reset) encode(e *encoder) {
 func (m Set) encode(e *encoder) {
 	e.number(kindSet)
 	e.settings(&m.Settings)
+}
+
+func (m Leave) encode(e *encoder) {
+	e.number(kindLeave)
+	e.session(m.Session)
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/leasecache/leasecache/shard/placement"
 )
 
-// MovesAtOnce is how many shards are moved as planned at a time.
-const MovesAtOnce = 8
+// MovesAtOnce is how many shards are moved as planned at a time: as many as are missed by
+// nobody for some milliseconds, and so many that a node with hundreds stops within seconds.
+const MovesAtOnce = 16
 
 // askAgain is how long a proposal is waited for before it is made again. It may be
 // applied twice: the second has no effect.
@@ -117,6 +118,9 @@ func (g *Grantor) Duties(now Mono, st *State) []Entry {
 	if len(out) > 0 || len(nodes) < len(st.Sessions) {
 		return out // first things first: nothing is moved while somebody is missing
 	}
+	if !slices.ContainsFunc(nodes, func(r receiver) bool { return !r.empties }) {
+		return nil // there is nowhere to go
+	}
 	return plans(st, then)
 }
 
@@ -137,6 +141,7 @@ func (g *Grantor) due(now Mono, st *State) []shard.Session {
 type receiver struct {
 	session shard.Session
 	weight  uint64
+	empties bool // it is to own nothing
 }
 
 // fresh are the nodes that were heard of within their TTL, by their ids. Those that
@@ -150,9 +155,9 @@ func (g *Grantor) fresh(now Mono, st *State, due []shard.Session) []receiver {
 		if !ok || slices.Contains(due, m.Session) || now-h.at >= Mono(st.Sessions[m.Session].TTL) {
 			continue
 		}
-		r := receiver{m.Session, max(m.Weight, 1)}
-		if m.Draining || m.Forgotten {
-			r.weight = 0
+		r := receiver{session: m.Session, weight: max(m.Weight, 1)}
+		if m.Draining || m.Forgotten || st.Sessions[m.Session].Leaving {
+			r.weight, r.empties = 0, true
 		}
 		sum += r.weight
 		nodes = append(nodes, r)

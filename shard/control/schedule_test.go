@@ -528,3 +528,41 @@ func TestSchedule_R16_AReleaseWaitsForNobody(t *testing.T) {
 	require.Equal(t, b, s.st.Shards[0].Session)
 	s.refused(NotFound, Release{Node: "A", Session: a})
 }
+
+// Who is about to stop gets nothing and hands everything over; the next process of the
+// node gets its part again, though nobody takes anything back.
+func TestLeavingEndsWithItsSession(t *testing.T) {
+	s := newScript(t)
+	a, b := s.joins("A", 1), s.joins("B", 1)
+	s.assign(0, a)
+	s.assign(1, a)
+	s.assign(2, b)
+	s.assign(3, b)
+	s.must(Term{1, "B"})
+	var g Grantor
+	g.Elected(0, s.st)
+	require.Empty(t, g.Duties(0, s.st))
+	s.must(Leave{a})
+	version := s.st.Version
+	s.must(Leave{a})
+	require.Equal(t, version, s.st.Version, "a copy is no change that wakes everybody")
+	require.Equal(t, []Entry{Plan{From: a, Moves: []Owner{{0, 6, b}, {1, 6, b}}}}, g.Duties(0, s.st))
+
+	s.must(Release{Node: "A", Session: a})
+	s.refused(NotFound, Leave{a})
+	g.Applied(0, s.st)
+	for _, e := range g.Duties(0, s.st) {
+		s.must(e)
+	}
+	require.Len(t, s.st.owned(b), 4)
+	a = s.joins("A", 2)
+	g.Applied(0, s.st)
+	back := g.Duties(0, s.st)
+	require.Len(t, back, 1)
+	require.Len(t, back[0].(Plan).Moves, 2)
+
+	// With nobody else there it keeps what it has.
+	s.must(Leave{a})
+	s.must(Leave{b})
+	require.Empty(t, g.Duties(0, s.st))
+}

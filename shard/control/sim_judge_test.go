@@ -165,6 +165,10 @@ func (s *sim) startAgain(node int) {
 // stop is a clean one: gates, drop, notes of what is calm, release, and the end.
 func (s *sim) stop(p *simProc) {
 	s.say("%s stops cleanly", p)
+	if s.one(2) {
+		s.saw("left")
+		p.send(Leave{p.holder.session})
+	}
 	p.stopping = true
 	quiet := Quiet{Session: p.holder.session}
 	for i := range p.st.Shards {

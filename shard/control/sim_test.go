@@ -67,7 +67,7 @@ var simMustSee = []string{
 	"entry of an old term", "leader deposed", "over", "over refused", "released", "released by the lock",
 	"registered again", "two processes of a node", "intent", "intent of an owner that is gone", "note refused",
 	"doubt fenced", "moved with an intent", "opened closed", "quiet", "quiet refused", "cancelled", "snapshot taken over",
-	"recovered", "TTL changed", "drained", "forgotten", "late renewal granted nothing", "shards even at the end",
+	"recovered", "TTL changed", "drained", "left", "forgotten", "late renewal granted nothing", "shards even at the end",
 }
 
 const simSecond = int64(time.Second)

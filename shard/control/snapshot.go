@@ -50,6 +50,7 @@ func (st *State) Snapshot() []byte {
 		e.duration(s.TTL)
 		e.duration(s.Wait)
 		e.number(s.Seq)
+		e.truth(s.Leaving)
 	})
 	list(&e, st.Shards, func(s Shard) {
 		e.session(s.Session)
@@ -104,13 +105,13 @@ func restore(body []byte) (*State, error) {
 		}
 	}
 	newest := shard.Session(0)
-	for range d.count(7) {
+	for range d.count(8) {
 		id := d.session()
 		if id <= newest {
 			d.fail("sessions out of order")
 		}
 		newest = id
-		st.Sessions[id] = Session{Node: d.text(), Life: d.number(), Count: d.number(), TTL: d.duration(), Wait: d.duration(), Seq: d.number()}
+		st.Sessions[id] = Session{Node: d.text(), Life: d.number(), Count: d.number(), TTL: d.duration(), Wait: d.duration(), Seq: d.number(), Leaving: d.truth()}
 	}
 	st.Shards = items(&d, 12, func() Shard {
 		return Shard{

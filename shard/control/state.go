@@ -55,6 +55,7 @@ type Session struct {
 	TTL         time.Duration // from the send of a renewal, by its holder's clocks
 	Wait        time.Duration // from the apply of a renewal, by the leader's clock
 	Seq         uint64        // of the newest renewal; it only grows
+	Leaving     bool          // is to own nothing, as its holder is about to stop
 }
 
 // Shard is who may serve a shard, and what he has to know before he does.

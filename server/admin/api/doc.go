@@ -13,7 +13,8 @@
 // New fields may be added; a field is never given another meaning.
 package api
 
-// Paths of the interface, all GET but [PathInvalidate], which is POST with an [InvalidateRequest].
+// Paths of the interface, all GET but [PathInvalidate], [PathMove], [PathDrain] and [PathForget], which are POST with a request of
+// that name.
 // Lists take ?limit=N (default [DefaultLimit], at most [MaxLimit]); inspect and get take ?key=TEXT or ?key64=BASE64
 // (standard alphabet, padded).
 const (
@@ -25,6 +26,10 @@ const (
 	PathInspect    = "/api/v1/inspect"
 	PathGet        = "/api/v1/get"
 	PathInvalidate = "/api/v1/invalidate"
+	PathNodes      = "/api/v1/nodes"
+	PathMove       = "/api/v1/move"
+	PathDrain      = "/api/v1/drain"
+	PathForget     = "/api/v1/forget"
 )
 
 // Limits of the lists. They are there for the server: a list is made under the locks of the shards it walks.
