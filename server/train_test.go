@@ -79,8 +79,11 @@ func TestATrainComesApart(t *testing.T) {
 		storeAll(t, p, keys, ofKey)
 		ask, want := reads(keys, ofKey)
 		for name, f := range map[string]func(c internode.Call, n int32) (bool, error){
-			"lost":     func(c internode.Call, n int32) (bool, error) { go c.Done(nil, true, errLost); return n == 1, nil },
-			"moved":    func(c internode.Call, n int32) (bool, error) { go c.Done(nil, false, internode.ErrMoved); return true, nil },
+			"lost": func(c internode.Call, n int32) (bool, error) { go c.Done(nil, true, errLost); return n == 1, nil },
+			"moved": func(c internode.Call, n int32) (bool, error) {
+				go c.Done(nil, false, internode.ErrMoved)
+				return true, nil
+			},
 			"not sent": func(c internode.Call, n int32) (bool, error) { return true, internode.ErrUnreachable },
 		} {
 			var n atomic.Int32
