@@ -187,9 +187,32 @@ func (l *leader) async(e control.Entry) {
 		done := make(chan error, 1)
 		go func() { done <- f.Error() }()
 		err, answered := within(diskLimit, done, l.n.ended)
+		if _, renews := e.(control.Renew); err == nil && !renews {
+			l.n.tell()
+		}
 		stuck := !answered || errors.Is(err, raft.ErrEnqueueTimeout)
 		if stuck && l.n.raft.State() == raft.Leader {
 			l.n.die(errStuck)
 		}
 	})
+}
+
+// tell has others hear at once of what this leader knows to be agreed on. Raft tells with
+// the next entry, or after some 50 ms; a first intent of an epoch waits for that, and so does a
+// shard that moves, which is shut meanwhile. So there is a next entry, an empty one. Renewals
+// wait for nothing.
+func (n *Node) tell() { wake(n.tellWake) }
+
+// teller makes the empty entries, one for all that was agreed on since the last.
+func (n *Node) teller() {
+	for {
+		select {
+		case <-n.tellWake:
+		case <-n.ended:
+			return
+		}
+		if len(n.servers()) > 1 {
+			n.raft.Barrier(hopLimit) // nobody waits for it
+		}
+	}
 }

@@ -41,7 +41,7 @@ type Node struct {
 	// imports is what others have handed over to this node.
 	imports imports
 
-	agentWake, leaderWake, membersWake chan struct{}
+	agentWake, leaderWake, membersWake, tellWake chan struct{}
 
 	started chan struct{} // closed when the fields above are there
 	ended   chan struct{} // closed when the node is to be no more, with or without a cause
@@ -82,7 +82,7 @@ func Open(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, id: id, lock: lock,
-		agentWake: make(chan struct{}, 1), leaderWake: make(chan struct{}, 1), membersWake: make(chan struct{}, 1),
+		agentWake: make(chan struct{}, 1), leaderWake: make(chan struct{}, 1), membersWake: make(chan struct{}, 1), tellWake: make(chan struct{}, 1),
 		started: make(chan struct{}), ended: make(chan struct{}), drain: make(chan struct{}), drained: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := n.inherit(former); err != nil {
@@ -138,6 +138,7 @@ func (n *Node) Run(h Host) error {
 		}
 	})
 	n.spawn(n.leader.run)
+	n.spawn(n.teller)
 	n.spawn(n.tendMembers)
 	n.spawn(n.announce)
 

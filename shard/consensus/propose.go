@@ -219,6 +219,7 @@ func (n *Node) agree(data []byte) answer {
 	default:
 		return answer{Unknown: true, Why: err.Error()}
 	}
+	n.tell()
 	r, ok := f.Response().(control.Result)
 	if !ok {
 		return answer{Unknown: true, Why: fmt.Sprint(f.Response())}

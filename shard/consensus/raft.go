@@ -22,11 +22,6 @@ const (
 	among = 500 * time.Millisecond
 	alone = 250 * time.Millisecond
 
-	// tellEvery is how soon others hear what was agreed on, if nothing else is to be told:
-	// a first intent of an epoch waits for it, and a shard that moves is shut meanwhile.
-	// Raft's own 50 ms would be most of that time.
-	tellEvery = 10 * time.Millisecond
-
 	// retained is how many entries stay in the log behind a snapshot, so that a node
 	// that was away for some minutes needs no snapshot.
 	snapshotEvery = 8192
@@ -104,7 +99,6 @@ func raftConfig(node string, log hclog.Logger) *raft.Config {
 	c := raft.DefaultConfig()
 	c.LocalID = raft.ServerID(node)
 	c.HeartbeatTimeout, c.ElectionTimeout = among, among
-	c.CommitTimeout = tellEvery
 	c.LeaderLeaseTimeout = alone // cannot be changed later; half of among, as it should be
 	c.SnapshotThreshold, c.TrailingLogs = snapshotEvery, retained
 	c.SnapshotInterval = 30 * time.Second
