@@ -60,13 +60,6 @@ func (s *Server) lapse(mono, wall int64) shard.Session {
 	return 0
 }
 
-// SessionLeft is how long this node may serve, if it hears nothing more: 0 without a
-// session, and for ever, about 292 years, without a cluster.
-func (s *Server) SessionLeft() time.Duration {
-	t, now := s.term.Load(), time.Now()
-	return time.Duration(max(0, min(t.mono-s.clock.of(now), t.wall-now.UnixNano())))
-}
-
 // live is the session at this moment. The replies of a batch leave only if it is the
 // one that the batch's reading found. If not, all of them are dropped and their
 // connections are closed: to their peers it is unknown what was done.

@@ -36,6 +36,7 @@ func (c *Command) openMember(ctx context.Context) (*member, error) {
 		Join:       cfg.Join,
 		ClientAddr: m.clientAddr,
 		AdminAddr:  func() string { return m.adminAddr },
+		Former:     func() (*consensus.Former, error) { return former(cfg.DataDir) },
 		Memory:     cfg.Memory,
 		MaxItem:    cfg.MaxItemSize,
 		ClusterID:  cfg.ClusterID,

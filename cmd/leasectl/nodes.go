@@ -35,7 +35,7 @@ func nodesText(w io.Writer, n *api.Nodes) error {
 	if err := facts(w, "cluster", n.Cluster, "leader", leader+", term "+strconv.FormatUint(n.Term, 10)); err != nil {
 		return err
 	}
-	t := newTable("NODE", "STATE", "VOTES", "SHARDS#", "MEMORY#", "CLIENTS", "ADMIN", "PEERS")
+	t := newTable("NODE", "STATE", "VOTES", "SHARDS#", "MEMORY#", "HEARD#", "CLIENTS", "ADMIN", "PEERS")
 	for _, m := range n.Nodes {
 		state := []string{"down"}
 		if m.Alive {
@@ -54,7 +54,11 @@ func nodesText(w io.Writer, n *api.Nodes) error {
 		if m.Leads {
 			votes = "leads"
 		}
-		t.add(m.ID, strings.Join(state, ", "), votes, m.Shards, size(m.MemoryBytes), dash(m.Clients), dash(m.Admin), dash(m.Peers))
+		heard := "-"
+		if m.HeardMS >= 0 {
+			heard = millis(m.HeardMS) + " ago"
+		}
+		t.add(m.ID, strings.Join(state, ", "), votes, m.Shards, size(m.MemoryBytes), heard, dash(m.Clients), dash(m.Admin), dash(m.Peers))
 	}
 	return t.write(w, "no nodes are known yet")
 }
@@ -134,5 +138,25 @@ func (o *options) have(c *cobra.Command, path string, in any, done string) error
 	return o.show(c.OutOrStdout(), answer, func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, done)
 		return err
+	})
+}
+
+// owners shows who owns what.
+func (o *options) owners(c *cobra.Command) error {
+	var s api.Owners
+	answer, err := o.ask(c.Context(), http.MethodGet, api.PathOwners, nil, nil, &s)
+	if err != nil {
+		return err
+	}
+	return o.show(c.OutOrStdout(), answer, func(w io.Writer) error {
+		t := newTable("SHARD#", "NODE", "EPOCH#", "MOVES TO")
+		for _, sh := range s.Shards {
+			node := sh.Node
+			if node == "" {
+				node = "nobody"
+			}
+			t.add(sh.Shard, node, sh.Epoch, dash(sh.MovesTo))
+		}
+		return t.write(w, "nothing is known of the cluster yet")
 	})
 }

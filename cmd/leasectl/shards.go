@@ -11,12 +11,15 @@ import (
 )
 
 func newShards(o *options) *cobra.Command {
-	var all bool
+	var all, cluster bool
 	c := &cobra.Command{
 		Use:   "shards",
 		Short: "Shards that hold leases, intents or doubt, or are closed; --all for all of them",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if cluster {
+				return o.owners(c)
+			}
 			var s api.Shards
 			answer, err := o.ask(c.Context(), http.MethodGet, api.PathShards, nil, nil, &s)
 			if err != nil {
@@ -25,7 +28,8 @@ func newShards(o *options) *cobra.Command {
 			return o.show(c.OutOrStdout(), answer, func(w io.Writer) error { return shardsText(w, &s, all) })
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "show every shard")
+	c.Flags().BoolVar(&all, "all", false, "show every shard of the node")
+	c.Flags().BoolVar(&cluster, "cluster", false, "show which node owns which shard of the cluster, and moves that are under way")
 	return c
 }
 

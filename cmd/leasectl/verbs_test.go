@@ -91,6 +91,36 @@ open and idle: 1 more; --all lists them
 `,
 	},
 	{
+		name: "owners", args: []string{"shards", "--cluster"}, path: api.PathOwners,
+		answer: api.Owners{Shards: []api.Owner{{Shard: 0, Node: "n1", Epoch: 5, MovesTo: "n2"}, {Shard: 1, Epoch: 6}}},
+		text: `SHARD  NODE    EPOCH  MOVES TO
+    0  n1          5  n2
+    1  nobody      6  -
+`,
+	},
+	{
+		name: "nodes", args: []string{"nodes"}, path: api.PathNodes,
+		answer: api.Nodes{Cluster: "6f1c", NoLeader: "1 of 3 voters can be reached", Term: 7, Nodes: []api.Node{
+			{ID: "n1", Clients: "10.0.0.1:11211", Admin: "10.0.0.1:11212", Peers: "10.0.0.1:11213", Alive: true, Votes: true, Shards: 512, MemoryBytes: 1 << 30, HeardMS: 120},
+			{ID: "n2", Peers: "10.0.0.2:11213", Draining: true, Forgotten: true, HeardMS: -1},
+		}},
+		text: `cluster  6f1c
+leader   NONE: 1 of 3 voters can be reached, term 7
+NODE  STATE                      VOTES  SHARDS   MEMORY     HEARD  CLIENTS         ADMIN           PEERS
+n1    alive                      yes       512  1.0 GiB  0.1s ago  10.0.0.1:11211  10.0.0.1:11212  10.0.0.1:11213
+n2    down, draining, forgotten  no          0      0 B         -  -               -               10.0.0.2:11213
+`,
+	},
+	{
+		name: "move", args: []string{"move", "7", "n2"}, path: api.PathMove, answer: api.Done{OK: true}, text: "shard 7 is at n2\n",
+	},
+	{
+		name: "drain", args: []string{"drain", "n2"}, path: api.PathDrain, answer: api.Done{OK: true}, text: "n2 is to own nothing; `leasectl nodes` shows what it still does\n",
+	},
+	{
+		name: "forget", args: []string{"forget", "n2"}, path: api.PathForget, answer: api.Done{OK: true}, text: "n2 is forgotten\n",
+	},
+	{
 		name: "idle shards", args: []string{"shards"}, path: api.PathShards,
 		answer: api.Shards{Shards: []api.Shard{{State: api.ShardOpen}}},
 		text:   "all 1 shards are open and idle; --all lists them\n",

@@ -102,6 +102,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET "+api.PathGet, s.json(s.get))
 	mux.HandleFunc("POST "+api.PathInvalidate, s.json(s.invalidate))
 	mux.HandleFunc("GET "+api.PathNodes, s.json(s.nodes))
+	mux.HandleFunc("GET "+api.PathOwners, s.json(s.owners))
 	mux.HandleFunc("POST "+api.PathMove, s.json(asked(s, move)))
 	mux.HandleFunc("POST "+api.PathDrain, s.json(asked(s, drain)))
 	mux.HandleFunc("POST "+api.PathForget, s.json(asked(s, forget)))

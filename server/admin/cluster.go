@@ -14,35 +14,39 @@ import (
 // Cluster is what the admin port shows of several nodes, and has them do. Errors are
 // sentences for people.
 type Cluster interface {
-	// Nodes are all of them, by their ids.
-	Nodes() []api.Node
-	// Leader is who leads, or why nobody does as far as this node knows.
-	Leader() (id string, ok bool, why string)
-	Term() uint64
-	// Moves counts planned moves away from this node.
-	Moves() (done, calledOff uint64)
+	Nodes() api.Nodes
+	Owners() []api.Owner // of all shards, in their order
+	Gauges() Gauges
 	Move(ctx context.Context, id shard.ID, to string) error
-	SetDraining(ctx context.Context, node string, on bool) error
+	Drain(ctx context.Context, node string, on bool) error
 	Forget(ctx context.Context, node string) error
+}
+
+// Gauges are this node's part in the cluster, as numbers.
+type Gauges struct {
+	Leads            bool
+	Term             uint64
+	SessionLeft      time.Duration
+	Owned            int
+	Moved, CalledOff uint64 // planned moves of its shards
 }
 
 // agreeIn is how long the nodes may take to agree on what an operator asks for.
 const agreeIn = 10 * time.Second
 
 func (s *Server) nodes(*http.Request) (any, error) {
-	_, cluster, _ := s.srv.Node()
-	out := api.Nodes{Cluster: cluster, Nodes: []api.Node{}}
 	if s.cluster == nil {
 		return nil, alone()
 	}
-	out.Nodes = append(out.Nodes, s.cluster.Nodes()...)
-	out.Term = s.cluster.Term()
-	if leader, ok, why := s.cluster.Leader(); ok {
-		out.Leader = leader
-	} else {
-		out.NoLeader = why
+	return s.cluster.Nodes(), nil
+}
+
+func (s *Server) owners(*http.Request) (any, error) {
+	if s.cluster == nil {
+		return nil, alone()
 	}
-	return out, nil
+	_, cluster, _ := s.srv.Node()
+	return api.Owners{Cluster: cluster, Shards: s.cluster.Owners()}, nil
 }
 
 func alone() error {
@@ -73,7 +77,7 @@ func move(ctx context.Context, c Cluster, req api.MoveRequest) error {
 }
 
 func drain(ctx context.Context, c Cluster, req api.DrainRequest) error {
-	return c.SetDraining(ctx, req.Node, !req.Undo)
+	return c.Drain(ctx, req.Node, !req.Undo)
 }
 
 func forget(ctx context.Context, c Cluster, req api.ForgetRequest) error {

@@ -29,7 +29,7 @@ func (s *Server) elsewhere(key []byte, err error) error {
 		return err
 	}
 	id, node := s.srv.OwnerOf(key)
-	for _, n := range s.cluster.Nodes() {
+	for _, n := range s.cluster.Nodes().Nodes {
 		if n.ID == node && n.Admin != "" {
 			return problem{http.StatusConflict, fmt.Sprintf("the key is in shard %d, which %s owns: ask that node, --server %s", id, node, n.Admin)}
 		}

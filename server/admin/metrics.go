@@ -44,6 +44,7 @@ var (
 	watched     = desc("watch_lines_total", "Lines for connections that watch, by what became of them.", "fate")
 	forwards    = desc("forwards_total", "Requests that other nodes were asked, by what came of them.", "result")
 	session     = desc("session_left_seconds", "How long this node may still serve, if its session is not renewed.")
+	owned       = desc("shards_owned", "Shards that are this node's by what is agreed on.")
 	leader      = desc("raft_leader", "Whether this node leads.")
 	term        = desc("raft_term", "Raft's term, as this node knows it.")
 	moves       = desc("moves_total", "Planned moves of shards away from this node, by what came of them.", "result")
@@ -135,15 +136,18 @@ func (c collector) collectCluster(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
 	}
-	gauge(session, c.srv.SessionLeft().Seconds())
+	count := func(d *prometheus.Desc, n uint64, result string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), result)
+	}
+	g := c.cluster.Gauges()
 	leads := 0.0
-	node, _, _ := c.srv.Node()
-	if id, ok, _ := c.cluster.Leader(); ok && id == node {
+	if g.Leads {
 		leads = 1
 	}
 	gauge(leader, leads)
-	gauge(term, float64(c.cluster.Term()))
-	done, off := c.cluster.Moves()
-	out <- prometheus.MustNewConstMetric(moves, prometheus.CounterValue, float64(done), "done")
-	out <- prometheus.MustNewConstMetric(moves, prometheus.CounterValue, float64(off), "called off")
+	gauge(term, float64(g.Term))
+	gauge(session, g.SessionLeft.Seconds())
+	gauge(owned, float64(g.Owned))
+	count(moves, g.Moved, "done")
+	count(moves, g.CalledOff, "called off")
 }

@@ -31,6 +31,10 @@ type Config struct {
 	SessionTTL            time.Duration // of a cluster that is made; 0 is the default
 	ClusterID             string        // of a cluster that is made; "" makes one up. Otherwise it must fit
 
+	// Former returns what somebody else kept in Dir before, or nil. It is called by Open, which
+	// has locked Dir; nil: nobody has.
+	Former func() (*Former, error)
+
 	Clock  func() control.Reading // the Host's, which is told ends of sessions in it; nil is the process's
 	Logger *slog.Logger           // nil is nowhere
 

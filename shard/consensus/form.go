@@ -62,6 +62,9 @@ func (n *Node) settings() control.Settings {
 // first is the entry that makes the cluster. Epochs begin at random: an operator may give
 // the cluster the id of one whose directory he lost, and the source knows its tokens.
 func (n *Node) first() control.Init {
+	if n.begin != nil {
+		return n.begin.First
+	}
 	e := control.Init{Cluster: n.id.Cluster, Incarnation: n.id.Incarnation, Settings: n.settings()}
 	epoch := shard.Epoch(1 + rand.Uint32N(1<<22-1))
 	for range n.id.Shards {
@@ -282,6 +285,11 @@ func (n *Node) present(ctx context.Context) error {
 		if err := n.id.save(n.cfg.Dir); err != nil {
 			n.die(err)
 			return err
+		}
+		if n.begin != nil {
+			if err := n.inherited(n.begin); err != nil {
+				return err // the next start tells it
+			}
 		}
 	case empty && !n.moved(), !empty && !there && n.id.Phase == member:
 		return nil // it has not followed yet; or it was forgotten, and stays so

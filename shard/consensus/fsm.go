@@ -80,6 +80,13 @@ func (f *fsm) wake() {
 	f.changed = make(chan struct{})
 }
 
+// next is closed by the next change.
+func (f *fsm) next() <-chan struct{} {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.changed
+}
+
 // reached waits until this node applied the entry at an index.
 func (f *fsm) reached(ctx context.Context, index uint64) error {
 	for {

@@ -128,6 +128,14 @@ func whoAmI(dir string, c *Config) (identity, error) {
 	return id, nil
 }
 
+// inCluster says whether a directory knows its cluster, or might: what cannot be read,
+// whoAmI says.
+func inCluster(dir string) bool {
+	data, err := os.ReadFile(filepath.Join(dir, identityName))
+	var id identity
+	return err == nil && (json.Unmarshal(data, &id) != nil || id.Cluster != "")
+}
+
 func newIdentity(dir string, c *Config) (identity, error) {
 	if _, err := os.Lstat(filepath.Join(dir, "raft.db")); err == nil {
 		return identity{}, fmt.Errorf("data directory %s has a log but no %s: put that file back, or start on an empty directory under another --node-id",

@@ -75,6 +75,7 @@ func (n *Node) tendMembers() {
 		case <-n.ended:
 			return
 		}
+		n.fsm.view(func(st *control.State) { n.pulse.look(st, time.Now()) })
 		if err := setPatience(n.raft); err != nil {
 			n.cfg.Logger.Warn("raft's timeouts stay as they are", "err", err)
 		}

@@ -219,11 +219,7 @@ func (a *agent) send(m *move, now control.Mono) {
 // moveEnds says so to who looks for what takes long.
 func (a *agent) moveEnds(m *move, stays bool) {
 	delete(a.moves, m.of.shard)
-	if stays {
-		a.n.tally.off.Add(1)
-	} else {
-		a.n.tally.done.Add(1)
-	}
+	a.n.tally.moved(stays)
 	var shut time.Duration
 	if m.shutAt != 0 {
 		shut = time.Duration(a.n.cfg.Clock().Mono - m.shutAt)

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -26,6 +25,8 @@ type Node struct {
 	lock  *os.File
 	ln    net.Listener
 	peers peer.Config
+	// begin is what the cluster begins with that this directory forms; nil: with nothing.
+	begin *Former
 
 	fsm    *fsm
 	disk   *disk
@@ -35,10 +36,10 @@ type Node struct {
 	raft   *raft.Raft
 	leader *leader
 	roll   roll
+	pulse  pulse
+	tally  tally
 	// imports is what others have handed over to this node.
 	imports imports
-	// tally is of planned moves away from this node.
-	tally struct{ done, off atomic.Uint64 }
 
 	agentWake, leaderWake, membersWake chan struct{}
 
@@ -68,6 +69,10 @@ func Open(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	former, err := cfg.former(inCluster(cfg.Dir))
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	id, err := whoAmI(cfg.Dir, &cfg)
 	if err == nil && id.Phase == recovering {
 		err = fmt.Errorf("data directory %s: a recovery was interrupted: run `leasectl recover` again", cfg.Dir)
@@ -75,14 +80,16 @@ func Open(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	ln, err := cfg.listen(cfg.Cluster)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--cluster: %w", err), lock.Close())
-	}
 	n := &Node{
-		cfg: cfg, id: id, lock: lock, ln: ln,
+		cfg: cfg, id: id, lock: lock,
 		agentWake: make(chan struct{}, 1), leaderWake: make(chan struct{}, 1), membersWake: make(chan struct{}, 1),
 		started: make(chan struct{}), ended: make(chan struct{}), drain: make(chan struct{}), drained: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := n.inherit(former); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	if n.ln, err = cfg.listen(cfg.Cluster); err != nil {
+		return nil, errors.Join(fmt.Errorf("--cluster: %w", err), lock.Close())
 	}
 	n.fsm = newFSM(func() { wake(n.agentWake); wake(n.leaderWake) }, n.die)
 	n.leader = &leader{n: n}
@@ -134,7 +141,7 @@ func (n *Node) Run(h Host) error {
 	n.spawn(n.tendMembers)
 	n.spawn(n.announce)
 
-	a := newAgent(n, h)
+	a := newAgent(n, counted{h, &n.tally})
 	a.run(n.drain, n.stop) // until the node stops or ends, and nothing is served any more
 	n.leave(a.last, a.calm)
 	n.end(errStopped)

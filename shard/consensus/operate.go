@@ -2,9 +2,10 @@ package consensus
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -13,207 +14,214 @@ import (
 	"github.com/leasecache/leasecache/shard/control"
 )
 
-// What operators look at and ask for. Any node answers; what is asked for is agreed on like
-// all else, and errors are sentences that say what to do.
+// Operator is what people see of the cluster and do about it, on any node. What is done is
+// decided by the State of the node that was asked; the entry names what it was decided on,
+// so that it has no effect if that has changed. Refusals are *control.Refusal.
+type Operator struct{ n *Node }
 
-// Member is one node, as this one knows it.
-type Member struct {
-	ID                  string
-	Peer, Client, Admin string // host:port, or ""
-	Weight              uint64 // bytes of memory
-	Alive               bool   // it has a session
-	Voter, Leader       bool
-	Draining            bool // is to own nothing: an operator said so, or it is about to stop
-	Forgotten           bool // is gone when its session is over
-	Shards              int  // that it owns
-}
+// Operator returns the node's.
+func (n *Node) Operator() Operator { return Operator{n} }
 
-// Members are all nodes of the cluster, by their ids.
-func (n *Node) Members() []Member {
-	leader, _, _ := n.Leader()
-	votes := n.voters()
-	var all []Member
-	n.fsm.view(func(st *control.State) {
-		owned := make(map[shard.Session]int)
-		for i := range st.Shards {
-			owned[st.Shards[i].Session]++
-		}
-		for _, id := range slices.Sorted(maps.Keys(st.Members)) {
-			m := st.Members[id]
-			v := Member{
-				ID: id, Peer: m.Peer, Client: m.Client, Admin: m.Admin, Weight: m.Weight,
-				Alive: m.Session != 0, Voter: votes[id], Leader: id == leader,
-				Draining: m.Draining || st.Sessions[m.Session].Leaving, Forgotten: m.Forgotten,
-			}
-			for session, s := range st.Sessions {
-				if s.Node == id {
-					v.Shards += owned[session]
-				}
-			}
-			all = append(all, v)
-		}
-	})
-	return all
-}
-
-func (n *Node) voters() map[string]bool {
-	votes := make(map[string]bool)
+// Overview is the cluster as this node sees it.
+func (p Operator) Overview() control.Overview {
+	n := p.n
+	var o control.Overview
+	n.fsm.view(func(st *control.State) { o = st.Overview() })
+	o.Node = n.id.Node
+	if o.Cluster == "" {
+		o.Cluster = n.id.Cluster
+	}
 	select {
 	case <-n.started:
 	default:
-		return votes
+		o.Why = "this node has not joined yet"
+		return o
 	}
+	o.Leader, o.Term = n.leaderID(), n.raft.CurrentTerm()
+	if o.Leader == "" {
+		o.Why = n.whyNoLeader()
+	}
+	now := time.Now()
+	votes := n.voting()
+	for i := range o.Nodes {
+		m := &o.Nodes[i]
+		m.Votes = slices.Contains(votes, m.ID)
+		m.Heard = n.pulse.heard(m.Session, now)
+	}
+	return o
+}
+
+// voting is who votes, by the newest configuration that this node knows.
+func (n *Node) voting() []string {
+	var ids []string
 	for _, s := range n.servers() {
 		if s.Suffrage == raft.Voter {
-			votes[string(s.ID)] = true
+			ids = append(ids, string(s.ID))
 		}
 	}
-	return votes
+	slices.Sort(ids)
+	return ids
 }
 
-// Term is raft's, 0 before Run.
-func (n *Node) Term() uint64 {
-	select {
-	case <-n.started:
-		return n.raft.CurrentTerm()
-	default:
-		return 0
-	}
+func refusef(format string, args ...any) error {
+	return &control.Refusal{Text: fmt.Sprintf(format, args...)}
 }
 
-// Moves counts planned moves away from this node.
-func (n *Node) Moves() (done, calledOff uint64) { return n.tally.done.Load(), n.tally.off.Load() }
-
-// Move has one shard moved as planned, and returns when it is there. Nothing holds it
-// there: whatever makes the nodes even may move it again.
-func (n *Node) Move(ctx context.Context, id shard.ID, to string) error {
-	var plan control.Plan
-	var there bool
-	var err error
-	n.fsm.view(func(st *control.State) { plan, there, err = planOf(st, id, to) })
-	if err != nil || there {
-		return err
+// find looks an id up.
+func find(o *control.Overview, node string) (*control.Standing, error) {
+	i := slices.IndexFunc(o.Nodes, func(m control.Standing) bool { return m.ID == node })
+	if i < 0 {
+		return nil, refusef("no node is called %s: `leasectl nodes` lists them", node)
 	}
-	r, err := n.Propose(ctx, plan)
+	return &o.Nodes[i], nil
+}
+
+// Move has a shard move to a node as planned, and returns when it has, or stays.
+func (p Operator) Move(ctx context.Context, id shard.ID, node string) error {
+	n, o := p.n, p.Overview()
+	to, err := find(&o, node)
 	switch {
 	case err != nil:
-		return fmt.Errorf("shard %d: %w", id, err)
-	case r.Code != control.OK || len(r.Items) != 1 || r.Items[0] != control.OK:
-		return fmt.Errorf("shard %d is on its way elsewhere at this moment: try again", id)
+		return err
+	case int(id) >= len(o.Shards):
+		return refusef("there is no shard %d: they are numbered from 0 to %d", id, len(o.Shards)-1)
 	}
+	s := o.Shards[id]
+	switch {
+	case s.Owner == node:
+		return refusef("shard %d is %s's already", id, node)
+	case s.Owner == "":
+		return refusef("nobody owns shard %d at present, so nobody can hand it over: wait until the leader gives it away", id)
+	case s.To != "":
+		return refusef("shard %d is on its way to %s: wait until it is there", id, s.To)
+	case to.Session == 0:
+		return refusef("%s has no session, so it can own nothing: start it first", node)
+	case to.Draining:
+		return refusef("%s is drained, and would hand it on at once: `leasectl drain %s --undo` first", node, node)
+	case to.Forgotten:
+		return refusef("%s is forgotten, and about to leave: name another node", node)
+	}
+	var from shard.Session
+	n.fsm.view(func(st *control.State) { from = st.Shards[id].Session })
+	plan := control.Plan{From: from, Moves: []control.Owner{{Shard: id, Epoch: s.Epoch, To: to.Session}}}
+	r, err := n.operate(ctx, plan)
+	if err == nil && len(r.Items) == 1 {
+		r.Code = r.Items[0]
+	}
+	switch {
+	case err != nil:
+		return err
+	case r.Code != control.OK:
+		return refusef("shard %d has moved meanwhile, or %s has lost its session: look at `leasectl shards`, and do it again", id, node)
+	}
+	return n.arrives(ctx, id, s.Epoch, node)
+}
+
+// arrives waits for the end of a planned move.
+func (n *Node) arrives(ctx context.Context, id shard.ID, was shard.Epoch, node string) error {
 	for {
-		done := false
+		changed := n.fsm.next()
+		var owner string
+		over := false
 		n.fsm.view(func(st *control.State) {
 			s := &st.Shards[id]
-			switch at := plan.Moves[0]; {
-			case s.Epoch == at.Epoch && s.Session == plan.From:
-			case s.Session == at.To:
-				done = true
-			default:
-				done, err = true, fmt.Errorf("the move of shard %d to %s was called off: see the logs of both nodes, and try again", id, to)
-			}
+			owner, over = st.Sessions[s.Session].Node, s.Epoch != was
 		})
-		if done {
-			return err
+		switch {
+		case over && owner == node:
+			return nil
+		case over:
+			return refusef("shard %d stays with %s: %s could not be handed it in time, see the log of either", id, owner, node)
 		}
 		select {
-		case <-time.After(moveLook):
+		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("shard %d is still on its way to %s: see `leasectl nodes`", id, to)
+			return fmt.Errorf("shard %d is still on its way: `leasectl shards` shows when it has arrived", id)
 		}
 	}
 }
 
-// moveLook is how often Move looks whether the shard is there.
-const moveLook = 5 * time.Millisecond
-
-func planOf(st *control.State, id shard.ID, to string) (p control.Plan, there bool, err error) {
-	if int(id) >= len(st.Shards) {
-		return p, false, fmt.Errorf("there is no shard %d: they are 0 to %d", id, len(st.Shards)-1)
-	}
-	m, known := st.Members[to]
-	s := &st.Shards[id]
-	switch {
-	case !known:
-		return p, false, noMember(st, to)
-	case m.Session == 0:
-		return p, false, fmt.Errorf("%s has no session: start it, and wait until it is ready", to)
-	case m.Draining || m.Forgotten || st.Sessions[m.Session].Leaving:
-		return p, false, fmt.Errorf("%s is to own nothing: `leasectl drain --undo %s` ends that, if it does not stop", to, to)
-	case s.Session == 0:
-		return p, false, fmt.Errorf("nobody owns shard %d at present: wait until somebody does", id)
-	case s.Session == m.Session:
-		return p, true, nil
-	}
-	return control.Plan{From: s.Session, Moves: []control.Owner{{Shard: id, Epoch: s.Epoch, To: m.Session}}}, false, nil
-}
-
-func noMember(st *control.State, node string) error {
-	return fmt.Errorf("there is no node %s: there are %v", node, slices.Sorted(maps.Keys(st.Members)))
-}
-
-// SetDraining has a node own nothing, or ends that. It returns when that is agreed on; the
-// shards go one after the other.
-func (n *Node) SetDraining(ctx context.Context, node string, on bool) error {
-	r, err := n.Propose(ctx, control.Drain{Node: node, On: on})
-	return n.ofMember(node, r, err)
-}
-
-// Forget removes a node that does not come back. A live one is removed when its session is
-// over, which it is given no more.
-func (n *Node) Forget(ctx context.Context, node string) error {
-	var err error
-	votes := n.voters()
-	n.fsm.view(func(st *control.State) { err = mayForget(st, votes, node) })
+// Drain has a node own nothing, or ends that. It returns when that is agreed on; the shards
+// move after that.
+func (p Operator) Drain(ctx context.Context, node string, on bool) error {
+	n, o := p.n, p.Overview()
+	m, err := find(&o, node)
 	if err != nil {
 		return err
 	}
-	r, err := n.Propose(ctx, control.Forget{Node: node})
-	return n.ofMember(node, r, err)
+	others := slices.ContainsFunc(o.Nodes, func(m control.Standing) bool {
+		return m.ID != node && m.Session != 0 && !m.Draining && !m.Forgotten
+	})
+	switch {
+	case m.Draining == on:
+		return nil
+	case on && !others:
+		return refusef("there is no other node to take the shards of %s: start one, or end the drain of one (`leasectl drain NODE --undo`)", node)
+	}
+	r, err := n.operate(ctx, control.Drain{Node: node, On: on})
+	if err == nil && r.Code != control.OK {
+		err = refusef("%s has left meanwhile", node)
+	}
+	return err
 }
 
-// mayForget refuses what would leave fewer voters alive than a majority: nothing could be
-// agreed on any more, not even to undo it.
-func mayForget(st *control.State, votes map[string]bool, node string) error {
-	if _, known := st.Members[node]; !known {
-		return noMember(st, node)
+// Forget takes a node out of the cluster for good. It returns when that is agreed on; it is
+// out when its session is over.
+func (p Operator) Forget(ctx context.Context, node string) error {
+	n, o := p.n, p.Overview()
+	m, err := find(&o, node)
+	if err != nil {
+		return err
 	}
-	if len(st.Members) == 1 {
-		return fmt.Errorf("%s is the only node", node)
+	if m.Shards > 0 && n.alive(m) {
+		return refusef("%s runs and owns %d shards: `leasectl drain %s` first, wait until it owns none, and stop it", node, m.Shards, node)
 	}
-	if !votes[node] {
+	if err := n.quorumWithout(&o, node); err != nil {
+		return err
+	}
+	r, err := n.operate(ctx, control.Forget{Node: node})
+	if err == nil && r.Code == control.Refused {
+		err = refusef("%s cannot be forgotten", node)
+	}
+	return err // one that is gone already is forgotten
+}
+
+// alive says that a node was heard of within its session, so far as this one can know.
+func (n *Node) alive(m *control.Standing) bool {
+	return m.ID == n.id.Node || m.Session != 0 && m.Heard >= 0 && m.Heard <= m.TTL
+}
+
+// quorumWithout refuses if the voters that are left without a node could agree on nothing:
+//
+//	1 n1, n2, n3 vote, n3 is dead. 2 n2 is forgotten: n1 and n3 vote, and both are needed.
+//	3 Nothing can be agreed on, not even that n2 comes back.
+func (n *Node) quorumWithout(o *control.Overview, node string) error {
+	votes := n.voting()
+	if !slices.Contains(votes, node) {
 		return nil
 	}
-	left, alive := 0, 0
-	var down []string
-	for id := range votes {
-		switch {
-		case id == node:
-			continue
-		case st.Members[id].Session != 0:
-			alive++
-		default:
-			down = append(down, id)
+	left := slices.DeleteFunc(slices.Clone(votes), func(id string) bool { return id == node })
+	if len(left) == 0 {
+		return refusef("%s is the only voter, and without it nothing can be agreed on: start a second node and a third, and wait until one votes", node)
+	}
+	var dead []string
+	for _, id := range left {
+		if m, err := find(o, id); err != nil || !n.alive(m) {
+			dead = append(dead, id)
 		}
-		left++
 	}
-	if alive < left/2+1 {
-		slices.Sort(down)
-		return fmt.Errorf("without %s only %d of %d voters would be alive, and nothing could be agreed on: start one of %v again, or wait until another node votes (`leasectl nodes`)",
-			node, alive, left, down)
+	if len(left)-len(dead) > len(left)/2 {
+		return nil
 	}
-	return nil
+	return refusef("without %s %d of %d voters can be reached, and a majority is needed: start %s first, or forget it instead",
+		node, len(left)-len(dead), len(left), strings.Join(dead, " or "))
 }
 
-func (n *Node) ofMember(node string, r control.Result, err error) error {
-	switch {
-	case err != nil:
-		return err
-	case r.Code == control.NotFound:
-		n.fsm.view(func(st *control.State) { err = noMember(st, node) })
-		return err
-	case r.Code != control.OK:
-		return fmt.Errorf("%s: %v", node, r.Code)
+// operate has an entry agreed on, and says what an operator can do if it was not.
+func (n *Node) operate(ctx context.Context, e control.Entry) (control.Result, error) {
+	r, err := n.Propose(ctx, e)
+	if errors.Is(err, ErrUnknown) {
+		err = fmt.Errorf("%w: look at it with `leasectl nodes`, and do it again; twice does no harm", err)
 	}
-	return nil
+	return r, err
 }

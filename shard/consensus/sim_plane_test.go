@@ -63,7 +63,7 @@ func (w *plane) read() int64 {
 	return int64(now.Mono)
 }
 
-// Extend and the rest are consensus.Host.
+// Extend, Lapse, Rest, Leave, Open, Raise, Close, Route and Conversation are consensus.Host.
 func (w *plane) Extend(id shard.Session, until control.Deadline) bool {
 	if !w.told() {
 		return false
@@ -75,6 +75,8 @@ func (w *plane) Extend(id shard.Session, until control.Deadline) bool {
 		until = control.Deadline{Mono: now.Mono + control.Mono(time.Hour), Wall: now.Wall + control.Wall(time.Hour)}
 	case bugFromApply:
 		until = control.Deadline{Mono: now.Mono + control.Mono(w.p.on.s.ttl), Wall: now.Wall + control.Wall(w.p.on.s.ttl)}
+	case bugOwnTTL:
+		until = control.Deadline{Mono: now.Mono + control.Mono(10*time.Second), Wall: now.Wall + control.Wall(10*time.Second)}
 	}
 	if !w.owner.Extend(id, int64(until.Mono)) {
 		return false
@@ -83,23 +85,17 @@ func (w *plane) Extend(id shard.Session, until control.Deadline) bool {
 	return true
 }
 
-func (w *plane) Lapse(id shard.Session) { w.lapse(id, func() { w.owner.Lapse(id) }) }
-
-func (w *plane) Rest(id shard.Session) (calm []shard.ID) {
-	w.lapse(id, func() { calm = w.owner.Rest(id) })
-	return calm
-}
-
-func (w *plane) lapse(id shard.Session, how func()) {
+func (w *plane) Lapse(id shard.Session) {
 	if !w.told() {
 		return
 	}
-	for w.p.on.s.bug == bugFromApply && w.live() && !w.p.over() {
+	// The agent knows better than these bugs.
+	for b := w.p.on.s.bug; (b == bugFromApply || b == bugOwnTTL) && w.live() && !w.p.over(); {
 		time.Sleep(time.Millisecond)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	how()
+	w.owner.Lapse(id)
 	if w.session <= id {
 		w.session = 0
 	}
@@ -108,27 +104,71 @@ func (w *plane) lapse(id shard.Session, how func()) {
 	clear(w.at[:])
 }
 
+// Rest is what a clean stop does instead.
+func (w *plane) Rest(id shard.Session) []shard.ID {
+	if !w.told() {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	calm := w.owner.Rest(id)
+	if w.session <= id {
+		w.session = 0
+	}
+	w.em.Lock()
+	defer w.em.Unlock()
+	clear(w.at[:])
+	return calm
+}
+
+// Leave hands a shard over, as planned.
+func (w *plane) Leave(id shard.ID, e shard.Epoch) ([]byte, bool) {
+	if !w.told() {
+		return nil, false
+	}
+	h, ok := w.owner.Leave(id, e)
+	if !ok {
+		return nil, false
+	}
+	switch w.p.on.s.bug {
+	case bugNoIntents:
+		h.Writers = nil
+	case bugOpensAgain:
+		w.owner.Raise(id, e+1)
+	}
+	w.p.on.s.saw("a shard is handed over")
+	if w.p.on.s.bug != bugOpensAgain {
+		w.set(id, 0)
+	}
+	if f := w.p.on.s.left; f != nil {
+		f(w, id)
+	}
+	return h.Append(nil), true
+}
+
 func (w *plane) Open(id shard.ID, st control.Start, moved []byte) error {
 	if !w.told() {
 		return nil
+	}
+	start := owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted}
+	if moved != nil {
+		left, err := lease.DecodeHandover(moved)
+		if err != nil {
+			w.p.on.s.fail("%s is handed over what is damaged: %v", w.p.on, err)
+			return err
+		}
+		start.Moved = left
+		w.p.on.s.saw("a shard is taken over")
 	}
 	w.p.on.s.opens(w, id, st.Epoch)
 	w.set(id, st.Epoch)
 	switch w.p.on.s.bug {
 	case bugNoDoubt:
-		st.DoubtBelow = 0
+		start.DoubtBelow = 0
 	case bugNoClosure:
-		st.Closed = 0
+		start.Closed = 0
 	}
-	start := owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted}
-	var err error
-	if moved != nil {
-		start.Moved, err = lease.DecodeHandover(moved)
-		w.p.on.s.saw("a shard is opened as planned")
-	}
-	if err == nil {
-		err = w.owner.Open(id, start)
-	}
+	err := w.owner.Open(id, start)
 	if err != nil {
 		w.set(id, 0)
 		return err
@@ -141,37 +181,10 @@ func (w *plane) Raise(id shard.ID, to shard.Epoch) {
 	if !w.told() {
 		return
 	}
-	if w.epoch(id) == 0 {
-		w.p.on.s.saw("a move is called off")
-	}
 	w.p.on.s.opens(w, id, to)
 	w.set(id, to)
 	w.owner.Raise(id, to)
 	w.p.on.s.opened(w, id, to)
-}
-
-func (w *plane) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
-	if !w.told() {
-		return nil, false
-	}
-	left, ok := w.owner.Leave(id, at)
-	if !ok {
-		return nil, false
-	}
-	if w.p.on.s.bug == bugNoWriters {
-		left.Writers = nil
-	}
-	if w.p.on.s.bug == bugServesOn {
-		w.owner.Raise(id, at+1)
-	} else {
-		w.set(id, 0)
-	}
-	w.p.on.s.saw("a shard is shut for a move")
-	if len(left.Writers) > 0 {
-		w.p.on.s.saw("an intent moves")
-	}
-	w.p.on.s.mayInterrupt(w.p.on)
-	return left.Append(nil), true
 }
 
 func (w *plane) Close(id shard.ID) {

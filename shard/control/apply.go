@@ -84,7 +84,7 @@ func (st *State) applyInit(e Init) Result {
 	if st.Cluster != "" {
 		return Result{Code: Stale}
 	}
-	if shard.CheckName(e.Cluster) != nil || e.Settings.Check() != nil || len(e.Shards) < 1 || len(e.Shards) > shard.MaxCount {
+	if shard.CheckName(e.Cluster) != nil || e.Version > maxVersion || e.Settings.Check() != nil || len(e.Shards) < 1 || len(e.Shards) > shard.MaxCount {
 		return Result{Code: Refused}
 	}
 	shards := make([]Shard, len(e.Shards))
@@ -96,9 +96,12 @@ func (st *State) applyInit(e Init) Result {
 	}
 	st.Cluster, st.Incarnation, st.Settings, st.Shards = e.Cluster, e.Incarnation, e.Settings, shards
 	st.Members, st.Sessions = make(map[string]Member), make(map[shard.Session]Session)
-	st.Version = 1
+	st.Version = e.Version + 1
 	return Result{}
 }
+
+// maxVersion of a former life's map leaves room for what follows.
+const maxVersion = 1 << 62
 
 func (st *State) applyTerm(e Term) Result {
 	if e.Term <= st.Term {

@@ -12,7 +12,7 @@ import (
 // oneOfEach is an entry of every kind.
 func oneOfEach() []Entry {
 	return []Entry{
-		Init{"c", 7, DefaultSettings(), []Former{{5, 9, shard.Note{Fenced: true, Bounded: ms}}, {Epoch: 6}}},
+		Init{"c", 7, DefaultSettings(), []Former{{5, 9, shard.Note{Fenced: true, Bounded: ms}}, {Epoch: 6}}, 0},
 		Term{3, "A"},
 		PutMember{"A", "b", "h:1", "h:2", "", 1 << 30},
 		Drain{"A", true},
@@ -32,6 +32,7 @@ func oneOfEach() []Entry {
 		Reset{2, []At{{1, 2}}, true},
 		Set{DefaultSettings()},
 		Leave{2},
+		Init{"c", 7, DefaultSettings(), []Former{{Epoch: 6}}, 99},
 	}
 }
 
@@ -74,7 +75,7 @@ func TestEntriesAreAppliedOnce(t *testing.T) {
 	before := s.st.Snapshot()
 	require.Equal(t, Stale, s.st.Apply(s.st.Index, Forget{"A"}).Code)
 	require.Equal(t, before, s.st.Snapshot())
-	s.refused(Stale, Init{"d", 1, DefaultSettings(), []Former{{Epoch: 1}}})
+	s.refused(Stale, Init{Cluster: "d", Incarnation: 1, Settings: DefaultSettings(), Shards: []Former{{Epoch: 1}}})
 	require.Equal(t, Refused, new(State).Apply(1, Forget{"A"}).Code, "there is no cluster yet")
 }
 

@@ -17,7 +17,8 @@ type Init struct {
 	Cluster     string
 	Incarnation uint64
 	Settings    Settings
-	Shards      []Former // what is known of former lives: at least an epoch that they did not reach
+	Shards      []Former // what is known of former lives: the highest epoch they can have reached
+	Version     uint64   // of the newest map that a former life can have shown; 0: none has
 }
 
 // Former is what a former life leaves to a shard.

@@ -28,6 +28,7 @@ const (
 	kindReset
 	kindSet
 	kindLeave
+	kindInitAfter // an Init with a Version
 	kindEnd
 )
 
@@ -58,7 +59,7 @@ func Decode(data []byte) (Entry, error) {
 func (d *decoder) entry(kind uint64) Entry {
 	switch kind {
 	case kindInit:
-		return Init{d.text(), d.number(), d.settings(), items(d, 4, func() Former { return Former{d.epoch(), d.number(), d.note()} })}
+		return d.init()
 	case kindTerm:
 		return Term{d.number(), d.text()}
 	case kindPutMember:
@@ -97,9 +98,24 @@ func (d *decoder) entry(kind uint64) Entry {
 		return Set{d.settings()}
 	case kindLeave:
 		return Leave{d.session()}
+	case kindInitAfter:
+		version := d.number()
+		if version == 0 {
+			d.fail("an Init after nothing")
+		}
+		e := d.init()
+		e.Version = version
+		return e
 	}
 	d.fail("an entry of kind %d", kind)
 	return nil
+}
+
+func (d *decoder) init() Init {
+	return Init{
+		Cluster: d.text(), Incarnation: d.number(), Settings: d.settings(),
+		Shards: items(d, 4, func() Former { return Former{d.epoch(), d.number(), d.note()} }),
+	}
 }
 
 func (d *decoder) owners() []Owner {
@@ -115,7 +131,12 @@ func (e *encoder) owners(os []Owner) {
 func (e *encoder) ats(as []At) { list(e, as, func(a At) { e.at(a.Shard, a.Epoch) }) }
 
 func (m Init) encode(e *encoder) {
-	e.number(kindInit)
+	if m.Version == 0 {
+		e.number(kindInit)
+	} else {
+		e.number(kindInitAfter)
+		e.number(m.Version)
+	}
 	e.text(m.Cluster)
 	e.number(m.Incarnation)
 	e.settings(&m.Settings)

@@ -68,13 +68,22 @@ func start(dir string, o Options, d disk) (*state, error) {
 }
 
 func load(dir string, o Options) (*state, error) {
+	st, err := read(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return newCluster(o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return st, o.compare(dir, st.settings)
+}
+
+// read returns the state that is there. The error wraps os.ErrNotExist if none is.
+func read(dir string) (*state, error) {
 	path := filepath.Join(dir, stateName)
 	// Not by opening it: a link that leads nowhere is no missing state, which would
 	// be a new cluster, and the opening of a pipe waits for whoever writes to it.
 	info, err := os.Lstat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return newCluster(o)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +103,7 @@ func load(dir string, o Options) (*state, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s was %w", path, err)
 	}
-	return st, o.compare(dir, st.settings)
+	return st, nil
 }
 
 func kindOf(kind os.FileMode) string {

@@ -22,6 +22,21 @@ type Node struct {
 	Forgotten   bool   `json:"forgotten"`
 	Shards      int64  `json:"shards"`
 	MemoryBytes int64  `json:"memory_bytes"` // what it can carry
+	HeardMS     int64  `json:"heard_ms"`     // since its last renewal; -1: the node that is asked has seen none
+}
+
+// Owners is the answer of [PathOwners]: every shard of the cluster, in their order.
+type Owners struct {
+	Cluster string  `json:"cluster"`
+	Shards  []Owner `json:"shards"`
+}
+
+// Owner is who owns a shard.
+type Owner struct {
+	Shard   uint32 `json:"shard"`
+	Node    string `json:"node"` // empty: nobody
+	Epoch   uint64 `json:"epoch"`
+	MovesTo string `json:"moves_to,omitempty"` // a planned move is under way
 }
 
 // MoveRequest is the body of a POST to [PathMove].

@@ -27,6 +27,7 @@ const (
 	PathGet        = "/api/v1/get"
 	PathInvalidate = "/api/v1/invalidate"
 	PathNodes      = "/api/v1/nodes"
+	PathOwners     = "/api/v1/owners"
 	PathMove       = "/api/v1/move"
 	PathDrain      = "/api/v1/drain"
 	PathForget     = "/api/v1/forget"
