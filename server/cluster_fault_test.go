@@ -225,21 +225,20 @@ func TestCutConnections(t *testing.T) {
 		nodes := startNodes(t, 2, loops, nil)
 		nodes[1].nods.Store(true)
 		var clients sync.WaitGroup
-		end := time.Now().Add(time.Second)
 		var stored, unknown atomic.Int32
+		var done atomic.Bool
 		for c := range 4 {
-			w := &cutWriter{t: t, p: dial(t, nodes[0].Server), key: keysOf(fmt.Sprintf("c%d", c), 1, 2, 1)[0]}
+			w := &cutWriter{t: t, stored: &stored, unknown: &unknown, p: dial(t, nodes[0].Server), key: keysOf(fmt.Sprintf("c%d", c), 1, 2, 1)[0]}
 			clients.Go(func() {
-				for time.Now().Before(end) && w.store() && w.read() {
+				for !done.Load() && w.store() && w.read() {
 				}
-				stored.Add(w.stored)
-				unknown.Add(w.unknown)
 			})
 		}
-		for time.Now().Before(end) {
+		for began := time.Now(); time.Since(began) < time.Second || unknown.Load() == 0 && time.Since(began) < 20*time.Second; {
 			time.Sleep(3 * time.Millisecond)
 			nodes[1].cuts.cut()
 		}
+		done.Store(true)
 		clients.Wait()
 		require.NotZero(t, stored.Load())
 		require.NotZero(t, unknown.Load())
@@ -255,7 +254,7 @@ type cutWriter struct {
 	key             string
 	n, sure         int
 	maybe           map[int]bool // what may be there instead of sure
-	stored, unknown int32
+	stored, unknown *atomic.Int32
 }
 
 // store stores the next number, and sometimes one before it that has no reply.
@@ -270,10 +269,10 @@ func (w *cutWriter) store() bool {
 	switch line := w.p.line(); {
 	case line == "STORED":
 		w.sure, w.maybe = w.n, nil
-		w.stored++
+		w.stored.Add(1)
 	case strings.HasSuffix(line, "it is unknown whether it was done"):
 		w.may()
-		w.unknown++
+		w.unknown.Add(1)
 	case !strings.HasSuffix(line, "nothing was done"):
 		w.t.Errorf("%q", line)
 		return false
