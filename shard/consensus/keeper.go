@@ -174,7 +174,11 @@ func (k *Keeper) Raise(ctx context.Context, id shard.ID, from, atLeast shard.Epo
 
 // Quiet says that nothing is outstanding in the shards, whose gates are shut for good
 // in this tenure. What is noted while it is under way makes it void: see control.Quiet.
+// It does not wait for a majority as long as the context lasts: whoever stops has more to
+// do, and without it the shards are in doubt, which costs fences.
 func (k *Keeper) Quiet(ctx context.Context, ids []shard.ID) error {
+	ctx, cancel := context.WithTimeout(ctx, releaseLimit)
+	defer cancel()
 	calm := make(map[shard.Session][]control.Calm)
 	k.log.View(func(st *control.State) {
 		for _, id := range ids {
