@@ -3,7 +3,6 @@ package apptest
 import (
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -27,9 +26,11 @@ func TestNodesThatDie(t *testing.T) {
 
 	dies := func(t *testing.T, victim int, limit time.Duration) {
 		shards, by := s.owns(t, victim), s.others(victim)[0]
+		dead := time.Now()
+		require.NoError(t, s.Nodes[victim].Kill())
 		w := watchShards(s.Listen(by), shards, faultShards)
-		require.NoError(t, s.Nodes[victim].Signal(syscall.SIGKILL))
-		inTime(t, "its shards answered again after", w.awaitAll(t, shards, patience), limit)
+		w.begun = dead
+		s.inTime(t, "its shards answered again after", w.awaitAll(t, shards, patience), limit)
 		w.end()
 		begun := time.Now()
 		s.Start(victim)
@@ -64,7 +65,7 @@ func (s *stage) standsStill(t *testing.T, victim int, limit time.Duration) {
 
 	s.freeze(t, victim)
 	w := watchShards(s.Listen(by), shards, faultShards)
-	inTime(t, "its shards answered again after", w.awaitAll(t, shards, patience), limit)
+	s.inTime(t, "its shards answered again after", w.awaitAll(t, shards, patience), limit)
 	w.end()
 	var requests []string
 	for _, key := range keys {
