@@ -9,7 +9,7 @@ import (
 
 const (
 	writeChunk = 256 << 10 // that much has to go within times.write
-	keepBuffer = 256 << 10 // a longer one is given back after the burst
+	keepBuffer = 512 << 10 // a longer one is given back after the burst
 )
 
 // outbox collects frames for one connection, so that many small ones go in one
@@ -73,11 +73,11 @@ func (o *outbox) stir() {
 // hand gives out what waits; from now on it counts as sent. Nothing while somebody
 // else writes.
 func (o *outbox) hand() []byte {
-	if o.busy {
+	if o.busy || len(o.buf) == 0 {
 		return nil
 	}
 	b := o.buf
-	o.busy = len(b) > 0
+	o.busy = true
 	o.base += uint64(len(b))
 	o.writing = len(b)
 	o.buf, o.spare = o.spare[:0], nil

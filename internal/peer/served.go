@@ -64,7 +64,7 @@ func (r Reply) Fail(why string) {
 // A node may have so many answers outstanding before we stop reading from it:
 // bytes that it does not take, and requests that wait.
 const (
-	maxAnswerBytes = 8 << 20
+	maxAnswerBytes = 256 << 10
 	maxAnswers     = 2 * maxSlots
 
 	// writeAtOnce is what goes out while requests are read that arrived together.

@@ -57,14 +57,13 @@ type simNode struct {
 
 // simProc is a process.
 type simProc struct {
-	on     *simNode
-	node   *consensus.Node
-	plane  *plane        // nil until the node has entered a cluster
-	dead   chan struct{} // closed by kill
-	done   chan struct{} // closed when nothing of it runs any more
-	mu     sync.Mutex    // of the two below
-	ended  error
-	zombie bool
+	on    *simNode
+	node  *consensus.Node
+	plane *plane        // nil until the node has entered a cluster
+	dead  chan struct{} // closed by kill
+	done  chan struct{} // closed when nothing of it runs any more
+	mu    sync.Mutex    // of ended
+	ended error
 }
 
 // simPause holds up whoever passes while it lasts.

@@ -25,6 +25,7 @@ import (
 var (
 	simSeed  = flag.Uint64("seed", 0, "run the simulation of whole nodes with this seed alone, and print what happens")
 	simFirst = flag.Uint64("first", 1, "the first seed that TestSimulation tries")
+	simOf    = flag.String("faults", "", "only these faults of TestSimulation, by name, with commas; see allFaults")
 	simRuns  = flag.Uint64("runs", 0, "how many seeds TestSimulation tries; 0 is 1000, and 40 under the race detector")
 )
 
@@ -217,7 +218,16 @@ func simulate(t *testing.T, seed uint64, b bug, play func(*sim) func()) (broken 
 	return broken, s
 }
 
-func faults(s *sim) func() { return s.play }
+// faults plays what the flags say.
+func faults(s *sim) func() {
+	for name := range strings.SplitSeq(*simOf, ",") {
+		if name != "" {
+			require.Contains(s.t, allFaults, name)
+			s.of = append(s.of, allFaults[name])
+		}
+	}
+	return s.play
+}
 
 // TestSimulation plays clusters of three whole nodes with every fault there is (see
 // faults); an observer who knows the true time looks at every opening and every command
@@ -257,6 +267,9 @@ func TestSimulation(t *testing.T) {
 	}
 	t.Logf("%d runs in %v", runs, time.Since(began))
 	for _, what := range simMustSee {
+		if *simOf != "" {
+			break
+		}
 		require.NotZero(t, seen[what], "the simulation never showed: %s", what)
 	}
 }
