@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -40,6 +41,7 @@ type stage struct {
 	small bool // the data directories are on small disks
 	// stalled is for how long, in this act, the test was not run when it should have been.
 	stalled atomic.Int64
+	term    int // when this act began
 }
 
 func newStage(t *testing.T, nodes ...Options) *stage {
@@ -89,6 +91,7 @@ func newStage(t *testing.T, nodes ...Options) *stage {
 func (s *stage) act(name string, f func(t *testing.T)) {
 	if !s.t.Run(name, func(t *testing.T) {
 		s.stalled.Store(0)
+		s.term = s.newestTerm()
 		f(t)
 		require.False(t, s.t.Failed(), "an actor has seen what must not be")
 	}) {
@@ -166,16 +169,31 @@ func (s *stage) ask(t *testing.T, i int, request string) string {
 	return line
 }
 
-// inTime is a bound on what was measured. Where others keep the machine busy it is wider:
-// a leader that is not run for half a second is voted out, whatever the code is worth. The
-// race detector alone costs more than the promise leaves.
+// inTime is a bound on what was measured. Where others keep the machine busy it is wider: a
+// leader whose only follower is not run for a quarter of a second steps down, and the next
+// one waits anew. The race detector alone costs more than the promise leaves.
 func (s *stage) inTime(t *testing.T, what string, took, limit time.Duration) {
 	t.Helper()
-	stalled := time.Duration(s.stalled.Load())
-	t.Logf("%s: %v (limit %v, and the machine was elsewhere for %v)", what, took.Round(time.Millisecond), limit, stalled.Round(time.Millisecond))
-	if !raceEnabled {
-		require.LessOrEqual(t, took, limit+3*stalled, what)
+	stalled, extra := time.Duration(s.stalled.Load()), s.newestTerm()-s.term
+	if limit == leaderLost && extra > 0 {
+		extra-- // which is what it is about
 	}
+	t.Logf("%s: %v (limit %v; the machine was elsewhere for %v, %d elections too many)", what, took.Round(time.Millisecond), limit, stalled.Round(time.Millisecond), extra)
+	if !raceEnabled {
+		require.LessOrEqual(t, took, limit+3*stalled+time.Duration(extra)*leaderLost, what)
+	}
+}
+
+// newestTerm is the term of the last leader that a process that is there has been.
+func (s *stage) newestTerm() (newest int) {
+	for _, p := range s.Nodes {
+		for _, m := range leadsLine.FindAllStringSubmatch(p.Log(), -1) {
+			if term, err := strconv.Atoi(m[2]); err == nil {
+				newest = max(newest, term)
+			}
+		}
+	}
+	return newest
 }
 
 func (s *stage) watchStalls(ctx context.Context) {
@@ -189,7 +207,7 @@ func (s *stage) watchStalls(ctx context.Context) {
 }
 
 // patience bounds what is waited for, where the limit is checked later.
-const patience = 15 * time.Second
+const patience = 40 * time.Second
 
 // What is promised (R16a): an owner lost, and one that leads, too. A session that is over is
 // seen 3.7 s after its last renewal was agreed on, which may have been 0.25 s after it was
