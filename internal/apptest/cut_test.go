@@ -80,7 +80,7 @@ func (s *stage) isCutOff(t *testing.T, lab *netlab.Lab, victim int, limit time.D
 	time.Sleep(time.Until(there.begun.Add(sessionTTL + 500*time.Millisecond)))
 	there.end()
 	here.end()
-	inTime(t, "its shards answered again after", took, limit)
+	s.inTime(t, "its shards answered again after", took, limit)
 	ended := time.Duration(0)
 	for _, id := range shards {
 		last, ok := here.last[id]

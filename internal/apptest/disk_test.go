@@ -32,7 +32,7 @@ func (s *stage) fills(t *testing.T, victim int, limit time.Duration) {
 	require.NoError(t, err)
 	w := watchShards(s.Listen(by), shards, faultShards)
 	t.Logf("it ended %v after its disk was full", time.Since(filled).Round(time.Millisecond))
-	inTime(t, "its shards answered again after its end after", w.awaitAll(t, shards, patience), limit)
+	s.inTime(t, "its shards answered again after its end after", w.awaitAll(t, shards, patience), limit)
 	w.end()
 	require.Equal(t, 1, code)
 	require.Regexp(t, `(?m)^leasecached: .*the data directory's disk does not take what the cluster agrees on: .*no space left on device`, s.Nodes[victim].Log())

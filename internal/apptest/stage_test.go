@@ -3,6 +3,11 @@ package apptest
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +39,9 @@ type stage struct {
 	t     *testing.T
 	w     *world
 	small bool // the data directories are on small disks
+	// stalled is for how long, in this act, the test was not run when it should have been.
+	stalled atomic.Int64
+	term    int // when this act began
 }
 
 func newStage(t *testing.T, nodes ...Options) *stage {
@@ -62,6 +70,7 @@ func newStage(t *testing.T, nodes ...Options) *stage {
 		}
 		return func(node int) bool { return node == i/2%len(nodes) }
 	}})
+	go s.watchStalls(ctx)
 	t.Cleanup(func() {
 		cancel()
 		wait()
@@ -81,6 +90,8 @@ func newStage(t *testing.T, nodes ...Options) *stage {
 // act runs a part of the play. What comes after one that failed would mean nothing.
 func (s *stage) act(name string, f func(t *testing.T)) {
 	if !s.t.Run(name, func(t *testing.T) {
+		s.stalled.Store(0)
+		s.term = s.newestTerm()
 		f(t)
 		require.False(t, s.t.Failed(), "an actor has seen what must not be")
 	}) {
@@ -112,10 +123,23 @@ func (s *stage) others(i int) []int {
 	return others
 }
 
-// freeze stops a node's process, and thaw has it go on.
+// freeze stops a node's process, and thaw has it go on. The signal alone does not stop it
+// at once: each thread has to come by.
 func (s *stage) freeze(t *testing.T, i int) {
+	t.Helper()
 	s.w.pauses[i].Add(1)
 	require.NoError(t, s.Nodes[i].Signal(syscall.SIGSTOP))
+	require.Eventually(t, func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.Nodes[i].PID()))
+		require.NoError(t, err)
+		for _, path := range threads {
+			stat, err := os.ReadFile(path)
+			if _, state, ok := strings.Cut(string(stat), ") "); err == nil && ok && state[0] != 'T' {
+				return false
+			}
+		}
+		return len(threads) > 0
+	}, time.Second, time.Millisecond)
 }
 
 func (s *stage) thaw(t *testing.T, i int) {
@@ -145,18 +169,45 @@ func (s *stage) ask(t *testing.T, i int, request string) string {
 	return line
 }
 
-// inTime is a bound on what was measured; the race detector alone costs more than the
-// promise leaves.
-func inTime(t *testing.T, what string, took, limit time.Duration) {
+// inTime is a bound on what was measured. Where others keep the machine busy it is wider: a
+// leader whose only follower is not run for a quarter of a second steps down, and the next
+// one waits anew. The race detector alone costs more than the promise leaves.
+func (s *stage) inTime(t *testing.T, what string, took, limit time.Duration) {
 	t.Helper()
-	t.Logf("%s: %v (limit %v)", what, took.Round(time.Millisecond), limit)
+	stalled, extra := time.Duration(s.stalled.Load()), s.newestTerm()-s.term
+	if limit == leaderLost && extra > 0 {
+		extra-- // which is what it is about
+	}
+	t.Logf("%s: %v (limit %v; the machine was elsewhere for %v, %d elections too many)", what, took.Round(time.Millisecond), limit, stalled.Round(time.Millisecond), extra)
 	if !raceEnabled {
-		require.LessOrEqual(t, took, limit, what)
+		require.LessOrEqual(t, took, limit+3*stalled+time.Duration(extra)*leaderLost, what)
+	}
+}
+
+// newestTerm is the term of the last leader that a process that is there has been.
+func (s *stage) newestTerm() (newest int) {
+	for _, p := range s.Nodes {
+		for _, m := range leadsLine.FindAllStringSubmatch(p.Log(), -1) {
+			if term, err := strconv.Atoi(m[2]); err == nil {
+				newest = max(newest, term)
+			}
+		}
+	}
+	return newest
+}
+
+func (s *stage) watchStalls(ctx context.Context) {
+	const nap, usual = 5 * time.Millisecond, 20 * time.Millisecond
+	for before := time.Now(); ctx.Err() == nil; before = time.Now() {
+		time.Sleep(nap)
+		if late := time.Since(before) - nap; late > usual {
+			s.stalled.Add(int64(late))
+		}
 	}
 }
 
 // patience bounds what is waited for, where the limit is checked later.
-const patience = 15 * time.Second
+const patience = 40 * time.Second
 
 // What is promised (R16a): an owner lost, and one that leads, too. A session that is over is
 // seen 3.7 s after its last renewal was agreed on, which may have been 0.25 s after it was
