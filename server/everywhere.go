@@ -151,6 +151,7 @@ func (sw *sweep) finish(ctx context.Context, echo *protocol.Echo, hidden bool) [
 		}
 		if time.Until(sw.deadline) <= pause || !wait(ctx, pause) {
 			sw.srv.stats.add(sw.verb, outcomeUnavailable)
+			sw.srv.missed(sw.verb, sw.failed, false)
 			if hidden {
 				return nil
 			}

@@ -137,7 +137,7 @@ type forward struct {
 // then instead is its reply.
 func (s *session) forward(req *protocol.Request, place route.Place, raw, instead []byte) {
 	if s.srv.budget.spent() {
-		s.unavailable(req, "too much waits at this node; nothing was done")
+		s.unavailable(req, errCrowded)
 		return
 	}
 	a := s.began()
@@ -169,10 +169,11 @@ func (s *session) forward(req *protocol.Request, place route.Place, raw, instead
 }
 
 // unavailable answers a request that nobody is asked for.
-func (s *session) unavailable(req *protocol.Request, why string) {
+func (s *session) unavailable(req *protocol.Request, why error) {
+	s.srv.missed(req.Verb, why, false)
 	s.count(req.Verb, outcomeUnavailable)
 	if !req.NoReply {
-		s.out = protocol.AppendUnavailable(s.out, why)
+		s.out = protocol.AppendUnavailable(s.out, why.Error())
 	}
 }
 
@@ -248,6 +249,7 @@ func (f *forward) next(err error) {
 
 // retry asks by the newest map: the shard may have come to rest during the pause.
 func (f *forward) retry() {
+	f.srv.stats.clustered.forwarded[forwardAgain].Add(1)
 	f.place, _ = f.srv.routes.RouteHash(f.hash)
 	if f.place.Local && !f.replaces {
 		f.srv.home.serve(f.payload[0], 0, asking{self: f.done})
@@ -270,6 +272,7 @@ func (f *forward) retry() {
 
 // finish puts the owner's reply where it belongs.
 func (f *forward) finish(reply []byte) {
+	f.srv.stats.clustered.forwarded[forwardDone].Add(1)
 	if f.instead != nil {
 		reply = f.instead
 	}
@@ -297,6 +300,12 @@ func (f *forward) over() {
 // giveUp says that nobody could be asked, and what is known.
 func (f *forward) giveUp(err error) {
 	f.srv.stats.add(f.verb, outcomeUnavailable)
+	f.srv.missed(f.verb, err, f.unsure)
+	if f.unsure {
+		f.srv.stats.clustered.forwarded[forwardUnknown].Add(1)
+	} else {
+		f.srv.stats.clustered.forwarded[forwardFailed].Add(1)
+	}
 	f.over()
 	if f.quiet {
 		f.slot.fill(nil)

@@ -433,6 +433,7 @@ func (s *session) fail(req *protocol.Request, err error) {
 	if s.elsewhere(req, err) {
 		return
 	}
+	s.srv.missed(req.Verb, err, false)
 	s.count(req.Verb, outcomeUnavailable)
 	if !req.NoReply {
 		s.out = appendFailure(s.out, err)

@@ -41,6 +41,10 @@ type Snapshot struct {
 	Memory    memory.Stats
 	Leases    lease.Stats
 
+	// Of a node among several: forwarded requests by what became of them, and commands that
+	// were answered "unavailable" by why.
+	Forwards, Absences map[string]uint64
+
 	Watchers     int    // connections that watch
 	WatchSent    uint64 // lines queued for them
 	WatchSkipped uint64 // lines that they missed, as they did not read
@@ -76,6 +80,13 @@ func (s *Server) Snapshot() Snapshot {
 				out.Commands = append(out.Commands, Count{protocol.Verb(v).String(), outcome(o).String(), n})
 			}
 		}
+	}
+	out.Forwards, out.Absences = make(map[string]uint64, forwards), make(map[string]uint64, absences)
+	for i := range c.clustered.forwarded {
+		out.Forwards[forwardNames[i]] = c.clustered.forwarded[i].Load()
+	}
+	for i := range c.clustered.absent {
+		out.Absences[absenceNames[i]] = c.clustered.absent[i].Load()
 	}
 	for r := range c.closedAsOther {
 		if r := protocol.CloseReason(r); r != protocol.NoReason {

@@ -56,6 +56,7 @@ type counters struct {
 	authCmds  atomic.Uint64
 	authFails atomic.Uint64
 	yields    atomic.Uint64 // times a connection let others go first
+	clustered clustered
 }
 
 // What became of a store that compares a version.

@@ -65,7 +65,7 @@ func listen(cfg Config, log *slog.Logger, k server.Keeper, m *member) (node, err
 	}
 	p := ports{clients, nil, m}
 	if cfg.Admin != server.NoPort {
-		if p.admin, err = admin.New(cfg.Admin, clients, log); err != nil {
+		if p.admin, err = admin.New(cfg.Admin, clients, m.operator(), log); err != nil {
 			return nil, errors.Join(inUse(err, "admin"), clients.Stop(context.Background()))
 		}
 	}

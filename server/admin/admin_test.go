@@ -38,7 +38,7 @@ func start(t testing.TB) *node {
 	require.NoError(t, err)
 	srv, err := server.New(server.Config{Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: quiet, Version: "1.2.3"})
 	require.NoError(t, err)
-	a, err := New("127.0.0.1:0", srv, quiet)
+	a, err := New("127.0.0.1:0", srv, nil, quiet)
 	require.NoError(t, err)
 	served := make(chan error, 2)
 	go func() { served <- srv.Serve() }()
@@ -282,7 +282,7 @@ func TestMetrics(t *testing.T) {
 		require.Contains(t, text, want)
 	}
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(collector{n.srv})
+	registry.MustRegister(collector{n.srv, nil})
 	problems, err := testutil.GatherAndLint(registry)
 	require.NoError(t, err)
 	require.Empty(t, problems)

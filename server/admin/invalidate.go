@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
-	"mime"
 	"net/http"
 
 	"github.com/leasecache/leasecache/server/admin/api"
@@ -16,16 +14,9 @@ const (
 )
 
 func (s *Server) invalidate(r *http.Request) (any, error) {
-	// A web page may have a browser post forms and plain text anywhere, this port
-	// on loopback too, but not JSON: for that the browser asks first, and is refused.
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return nil, badRequest("the request's Content-Type must be application/json")
-	}
 	var req api.InvalidateRequest
-	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&req); err != nil {
-		return nil, badRequest("the request's body: %v", err)
+	if err := readJSON(r, &req); err != nil {
+		return nil, err
 	}
 	names := req.Names()
 	switch {

@@ -10,6 +10,7 @@ import (
 // twice, and a command pays for none of it.
 type collector struct {
 	srv *server.Server
+	all Cluster // nil for a node that is in none
 }
 
 var (
@@ -42,6 +43,13 @@ var (
 	watchers    = desc("watchers", "Connections that watch.")
 	watched     = desc("watch_lines_total", "Lines for connections that watch, by what became of them.", "fate")
 	ready       = desc("ready", "Whether this node may serve.")
+	forwards    = desc("forwards_total", "Requests that another node was asked for, by what became of them; a repetition is counted beside that.", "result")
+	unavailable = desc("unavailable_total", "Commands answered unavailable, by reason.", "reason")
+	leader      = desc("raft_leader", "Whether this node leads its cluster.")
+	term        = desc("raft_term", "The newest term that this node knows of.")
+	sessionLeft = desc("session_left_seconds", "How long this node may serve yet, if nothing is renewed.")
+	shardsOwned = desc("shards_owned", "Shards of this node, by what is agreed on.")
+	moves       = desc("moves_total", "Planned moves of this node's shards to others, by result.", "result")
 	info        = desc("info", "What runs here.", "node", "cluster", "version")
 )
 
@@ -110,11 +118,23 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	gauge(watchers, int64(s.Watchers))
 	count(watched, s.WatchSent, "sent")
 	count(watched, s.WatchSkipped, "skipped")
-	up := int64(0)
-	if c.srv.Ready() == nil {
-		up = 1
+	truth := map[bool]int64{true: 1}
+	gauge(ready, truth[c.srv.Ready() == nil])
+	for result, n := range s.Forwards {
+		count(forwards, n, result)
 	}
-	gauge(ready, up)
+	for reason, n := range s.Absences {
+		count(unavailable, n, reason)
+	}
+	if c.all != nil {
+		g := c.all.Gauges()
+		gauge(leader, truth[g.Leads])
+		gauge(term, int64(g.Term))
+		gauge(shardsOwned, int64(g.Owned))
+		count(moves, g.Moved, "done")
+		count(moves, g.Stayed, "called off")
+		out <- prometheus.MustNewConstMetric(sessionLeft, prometheus.GaugeValue, g.Left.Seconds())
+	}
 	node, cluster, version := c.srv.Node()
 	gauge(info, 1, node, cluster, version)
 }

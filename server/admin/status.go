@@ -46,7 +46,12 @@ func (s *Server) status(*http.Request) (any, error) {
 		Shards:      shardCounts(views),
 		Commands:    map[string]int64{},
 	}
-	if err := s.srv.Ready(); err != nil {
+	if s.all != nil {
+		o := s.all.Overview()
+		out.Leader, out.NoLeader = o.Leader, o.Why
+		out.SessionMS = s.all.Gauges().Left.Milliseconds()
+	}
+	if err := s.ready(); err != nil {
 		out.Ready, out.NotReady = false, err.Error()
 	}
 	if err := s.srv.Intents(); err != nil {

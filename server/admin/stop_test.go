@@ -35,7 +35,7 @@ func TestStopUnderLoad(t *testing.T) {
 		require.NoError(t, err)
 		srv, err := server.New(server.Config{Listen: "127.0.0.1:0", Memory: 64 << 20, Keeper: keeper, Logger: quiet})
 		require.NoError(t, err)
-		a, err := New("127.0.0.1:0", srv, quiet)
+		a, err := New("127.0.0.1:0", srv, nil, quiet)
 		require.NoError(t, err)
 		served := make(chan error, 2)
 		go func() { served <- srv.Serve() }()
