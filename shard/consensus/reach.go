@@ -210,7 +210,7 @@ func (n *Node) whyNoLeader() string {
 	if len(votes) == 0 {
 		return "there is no other voter that this node knows of: wait a moment"
 	}
-	there, missing, why := 0, []string(nil), []string(nil)
+	there, missing, why, refused := 0, []string(nil), []string(nil), false
 	n.reach.mu.Lock()
 	for _, id := range votes {
 		c := n.reach.of[id]
@@ -220,6 +220,7 @@ func (n *Node) whyNoLeader() string {
 		}
 		missing = append(missing, id)
 		if c.err != nil {
+			refused = refused || errors.As(c.err, new(*peer.Refusal))
 			why = append(why, fmt.Sprintf("%s: %v", id, c.err))
 		}
 	}
@@ -240,7 +241,10 @@ func (n *Node) whyNoLeader() string {
 		text += fmt.Sprintf("; waiting for %d of %s", needed, strings.Join(missing, ", "))
 	}
 	if len(why) > 0 {
-		text += " (" + strings.Join(why, "; ") + "); if they are at other addresses now, start this node with --join and the address of one"
+		text += " (" + strings.Join(why, "; ") + ")"
+	}
+	if len(why) > 0 && !refused { // who refuses says what to do
+		text += "; if they are at other addresses now, start this node with --join and the address of one"
 	}
 	return text
 }
