@@ -78,7 +78,9 @@ cluster: build ## run three nodes on this machine and show who owns what, until 
 	$(BIN)/leasectl cluster
 
 check: lint race transports ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
-	$(GO) test -run 'TestMutants|TestRestartServesSoon' ./lease ./shard/control ./internal/apptest # these run without race only
+	$(GO) test -run 'TestMutants|TestRestartServesSoon|TestSimulationFindsBugsOfNodes' ./lease ./shard/control ./shard/consensus ./internal/apptest # these run without race only
+	$(GO) test -count=1 -run 'TestSimulation$$' ./shard/consensus # 1000 clusters of whole nodes; under race 40
+	$(GO) test ./internal/storage/memory # under race the tests of its index see a part
 	$(MAKE) fuzz FUZZTIME=3000x # a count: Go's fuzzer may take the end of a time for a failure
 	$(MAKE) build
 	$(GO) run ./internal/pgtest/with $(BIN)/leasectl demo --check --postgres '{dsn}'

@@ -211,22 +211,39 @@ func (c *conversation) serve(payload []byte, read uint64, from asking) {
 	}
 }
 
+// execute does the request, or the requests of a train, one after the other. Not whole:
+// next says how many keys of the one, or requests of the train, were answered.
 func (c *conversation) execute(s *session, payload []byte) (whole, ok bool) {
 	s.at, s.placed, s.next, s.resume = c.at, 0, 0, false
 	*s.asker = asker{}
 	s.seen.kinds = c.srv.watchers.wanted()
-	n, status := s.parser.Next(payload)
-	req := s.parser.Request()
-	if n != len(payload) || status != protocol.Ready || route.To(req.Verb) == route.Here {
-		s.parser = protocol.Parser{Limits: c.srv.limits}
-		return false, false
+	size := len(payload)
+	for done := 0; ; done++ {
+		n, status := s.parser.Next(payload)
+		req := s.parser.Request()
+		alone := done == 0 && n == len(payload)
+		if status != protocol.Ready || route.To(req.Verb) == route.Here || !alone && !route.Joins(req) {
+			s.parser = protocol.Parser{Limits: c.srv.limits}
+			return false, false
+		}
+		whole = s.run(req)
+		payload = payload[n:]
+		switch {
+		case alone:
+		case s.asker.moved:
+			whole, s.next = false, done
+		case len(payload) == 0:
+		case len(s.out) >= s.enough:
+			whole, s.next = false, done+1
+		default:
+			continue
+		}
+		s.tally()
+		if size > keepBuffer {
+			s.rest()
+		}
+		return whole, true
 	}
-	whole = s.run(req)
-	s.tally()
-	if len(payload) > keepBuffer {
-		s.rest()
-	}
-	return whole, true
 }
 
 // pending is an answer to another node that waits: for a fill, or for the keeper.

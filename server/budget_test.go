@@ -91,10 +91,10 @@ func TestCopiesOfOneFillAreBounded(t *testing.T) {
 	kept(t, s)
 }
 
-// Replies that wait for nothing but their peer are bounded as it is not read from:
-// peers who are slow, be they many, are waited for and not closed.
+// A peer that is slow is not read from. As long as there is room for the replies that
+// they did not take, those who are slow are waited for and not closed.
 func TestManySlowPeersAreWaitedFor(t *testing.T) {
-	s := start(t, func(c *Config) { c.kept, c.StallTimeout = 1<<20, 20*time.Second })
+	s := start(t, func(c *Config) { c.kept, c.StallTimeout = 8<<20, 20*time.Second })
 	p := dial(t, s)
 	value := strings.Repeat("v", 512<<10)
 	p.send(fmt.Sprintf("set big 0 0 %d\n%s\n", len(value), value))
@@ -113,4 +113,22 @@ func TestManySlowPeersAreWaitedFor(t *testing.T) {
 		}
 	}
 	require.Zero(t, s.Snapshot().Crowded)
+}
+
+// Beyond that they are closed: a value for each of thousands is more than there is.
+func TestRepliesThatPeersDoNotTakeAreBounded(t *testing.T) {
+	s := start(t, func(c *Config) { c.kept, c.StallTimeout = 4<<20, 20*time.Second })
+	if s.transport == nil {
+		t.Skip("a goroutine that writes does not know whether its peer reads")
+	}
+	p := dial(t, s)
+	value := strings.Repeat("v", 512<<10)
+	p.send(fmt.Sprintf("set big 0 0 %d\n%s\n", len(value), value))
+	p.expect("STORED")
+	crowd(t, s, 40, strings.Repeat("get big\r\n", 16))
+	require.Eventually(t, func() bool { return s.Snapshot().Crowded > 0 }, 10*time.Second, time.Millisecond)
+	require.LessOrEqual(t, s.budget.used.Load(), s.budget.limit+int64(2*len(value)))
+	p.send("get big\n")
+	require.Contains(t, p.line(), "VALUE big")
+	kept(t, s)
 }

@@ -100,7 +100,7 @@ func (s *session) edit(req *protocol.Request, step func(*editor, *lease.Current)
 	ed.req, ed.at, ed.step, ed.maxItem = req, s.at, step, s.srv.cfg.MaxItem
 	shown, err = s.owner.Edit(s.at.now, shard.Hash(req.Key), req.Key, ed)
 	ed.req = nil
-	if cap(ed.scratch) > keepBuffer {
+	if cap(ed.scratch) > firstBuffer {
 		ed.scratch = nil
 	}
 	return shown, err

@@ -102,8 +102,9 @@ func (s *session) later(work func(context.Context) []byte) {
 	}()
 }
 
-// workTimeout bounds the wait for the keeper's disk.
-const workTimeout = 10 * time.Second
+// workTimeout bounds the wait for the keeper: for its disk, or for an election and then
+// some. Without a majority a session is over by then, and nobody waits longer in vain.
+const workTimeout = 4 * time.Second
 
 func (s *session) intentCommit(req *protocol.Request) {
 	out, err := s.owner.End(s.at.now, shard.Hash(req.Key), req.Key, lease.Token(req.Token))

@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	internode "github.com/leasecache/leasecache/internal/peer"
 )
 
 // conn is the transport of one client connection: a goroutine that reads,
@@ -18,6 +20,7 @@ type conn struct {
 	queue *blocking
 	bound boundary // of the read to come
 	quiet int      // idle parts that passed since something came
+	calls internode.Batch
 	// It does nothing but watch; guarded by the server's lock.
 	watching bool
 }
@@ -34,6 +37,7 @@ const (
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{nc: nc, queue: newBlocking(nc, s.cfg.StallTimeout, s.mostHeld(), &s.stats.bytesWritten, s.budget)}
 	c.link.init(s, nc.RemoteAddr(), nc.LocalAddr(), &c.queue.replies)
+	c.session.calls = &c.calls
 	return c
 }
 
@@ -101,6 +105,7 @@ func (c *conn) feed(buf []byte) (used int, state feedState) {
 		at := c.srv.read()
 		c.activity.Store(at.now)
 		n, state := c.session.feed(buf[used:], at)
+		c.calls.Flush()
 		c.activity.Store(-at.now)
 		used += n
 		out := c.session.taken()

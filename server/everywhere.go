@@ -46,6 +46,7 @@ func (s *session) everywhere(req *protocol.Request, here doing) {
 	sw.raw, sw.lane = append([]byte(nil), s.batch[s.raw.from:s.raw.to]...), int(s.number)
 	sw.deadline = s.srv.clock.origin.Add(time.Duration(s.at.now) + forwardTimeout)
 	echo, hidden := req.Echo.Clone(), req.NoReply
+	s.depart()
 	// The first calls go out before what the connection asks for next.
 	sw.ask()
 	s.later(func(ctx context.Context) []byte { return sw.finish(ctx, &echo, hidden) })
@@ -151,7 +152,6 @@ func (sw *sweep) finish(ctx context.Context, echo *protocol.Echo, hidden bool) [
 		}
 		if time.Until(sw.deadline) <= pause || !wait(ctx, pause) {
 			sw.srv.stats.add(sw.verb, outcomeUnavailable)
-			sw.srv.missed(sw.verb, sw.failed, false)
 			if hidden {
 				return nil
 			}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -63,6 +64,13 @@ func (a *away) ended(q *replies) {
 	}
 }
 
+// asked notes a request of that number for a key.
+func (a *away) asked(hash uint64, number uint32) {
+	a.mu.Lock()
+	a.last[hash%uint64(len(a.last))] = number
+	a.mu.Unlock()
+}
+
 // began counts a request.
 func (s *session) began() *away {
 	if s.away == nil {
@@ -82,7 +90,7 @@ func (s *session) elsewhere(req *protocol.Request, err error) bool {
 		s.asker.moved = true
 		return true
 	}
-	place, ok := s.place(req, shard.Hash(req.Key))
+	place, ok := s.whereTo(req, shard.Hash(req.Key))
 	if !ok {
 		return false
 	}
@@ -94,11 +102,11 @@ func (s *session) elsewhere(req *protocol.Request, err error) bool {
 	return true
 }
 
-// place is where a request is to be asked for. False if it is not to be: no other
+// whereTo is where a request is to be asked for. False if it is not to be: no other
 // node is known, or the shard is this node's, and merely not open at present. Then a
 // read waits a moment for it. A store does not: what is asked for behind it may be
 // done here at any moment, and would be replaced by it.
-func (s *session) place(req *protocol.Request, hash uint64) (route.Place, bool) {
+func (s *session) whereTo(req *protocol.Request, hash uint64) (route.Place, bool) {
 	if s.srv.cfg.Peers == nil {
 		return route.Place{}, false
 	}
@@ -109,11 +117,15 @@ func (s *session) place(req *protocol.Request, hash uint64) (route.Place, bool) 
 	return at, ok
 }
 
-// forward is a request that another node is asked for.
+// forward is a request that another node is asked for. It is used again, for another
+// request, when its reply is there and has left its slot, whichever comes later: that
+// is when nobody can know of it any more. One that waits for another's fill is not: who
+// gives up a connection's waits may have its slot in hand.
 type forward struct {
+	users    atomic.Int32
 	srv      *Server
 	away     *away
-	slot     *slot
+	slot     slot
 	verb     protocol.Verb
 	again    bool // it may be done twice
 	replaces bool
@@ -131,58 +143,100 @@ type forward struct {
 	place  route.Place
 	tries  int
 	unsure bool // it may have been done
+
+	own    []byte  // what payload and key are parts of
+	ends   []int32 // of a train: where in own its requests end
+	joined bool    // it was part of a train, which counts for it
 }
+
+var forwards sync.Pool
+
+func newForward() *forward {
+	f, ok := forwards.Get().(*forward)
+	if !ok {
+		f = new(forward)
+		f.done = f.answered
+	}
+	f.users.Store(2)
+	return f
+}
+
+// release is called by finish or giveUp, as their last, and by who takes the slot out
+// of its queue.
+func (f *forward) release() {
+	if f.users.Add(-1) > 0 {
+		return
+	}
+	own, ends, done := f.own[:0], f.ends[:0], f.done
+	if cap(own) > keepOwn {
+		own = nil
+	}
+	*f = forward{own: own, ends: ends, done: done}
+	forwards.Put(f)
+}
+
+// keepOwn is how much memory a forward keeps when it is not used.
+const keepOwn = 2 * mostTrain
 
 // forward asks another node for raw, which is req or does what is left to do of it;
 // then instead is its reply.
 func (s *session) forward(req *protocol.Request, place route.Place, raw, instead []byte) {
 	if s.srv.budget.spent() {
-		s.unavailable(req, errCrowded)
+		s.unavailable(req, "too much waits at this node; nothing was done")
+		return
+	}
+	if instead == nil && s.join(req, place, raw) {
 		return
 	}
 	a := s.began()
-	own := append(append(make([]byte, 0, len(raw)+len(req.Key)), raw...), req.Key...)
-	f := &forward{
-		srv: s.srv, away: a, verb: req.Verb, instead: instead, place: place, lane: int(s.number),
-		again: route.Repeatable(req) || instead != nil, replaces: route.Replaces(req) && instead == nil, quiet: req.NoReply,
-		key: own[len(raw):], hash: shard.Hash(req.Key),
-		deadline: s.srv.clock.origin.Add(time.Duration(s.at.now) + forwardTimeout + req.Wait),
-	}
-	f.payload[0] = own[:len(raw):len(raw)]
-	f.done = f.answered
-	var cancel func()
+	f := newForward()
+	f.own = append(append(f.own, raw...), req.Key...)
+	f.srv, f.away, f.verb, f.instead, f.place, f.lane = s.srv, a, req.Verb, instead, place, int(s.number)
+	f.again, f.replaces, f.quiet = route.Repeatable(req) || instead != nil, route.Replaces(req) && instead == nil, req.NoReply
+	f.key, f.hash = f.own[len(raw):], shard.Hash(req.Key)
+	f.deadline = s.deadline(req)
+	f.payload[0] = f.own[:len(raw):len(raw)]
 	if f.waits = req.Wait > 0; f.waits {
-		cancel = func() {} // its reader is told that it was given up
+		f.slot.cancel = func() {} // its reader is told that it was given up
 		a.open.Add(-1)
+	} else {
+		f.slot.of = f
 	}
-	s.srv.budget.add(len(own))
-	f.slot = s.reserve(cancel)
+	s.srv.budget.add(len(f.own))
+	s.place(&f.slot)
 	a.mu.Lock()
 	a.count++
 	f.number = a.count
 	a.last[f.hash%uint64(len(a.last))] = f.number
-	err := f.call()
+	err := f.call(s.calls)
 	a.mu.Unlock()
-	if err != nil {
+	if err != nil { // else it may be another's by now
 		f.answered(nil, false, err)
 	}
 }
 
+// deadline is until when another node may answer.
+func (s *session) deadline(req *protocol.Request) time.Time {
+	return s.srv.clock.origin.Add(time.Duration(s.at.now) + forwardTimeout + req.Wait)
+}
+
 // unavailable answers a request that nobody is asked for.
-func (s *session) unavailable(req *protocol.Request, why error) {
-	s.srv.missed(req.Verb, why, false)
+func (s *session) unavailable(req *protocol.Request, why string) {
 	s.count(req.Verb, outcomeUnavailable)
 	if !req.NoReply {
-		s.out = protocol.AppendUnavailable(s.out, why.Error())
+		s.out = protocol.AppendUnavailable(s.out, why)
 	}
 }
 
 var errLate = errors.New("the shard moved, or could not be reached, and a later request for its key may have been done")
 
+var errSessionOver = errors.New("the owner's session ended")
+
 var errNobody = errors.New("nobody owns the shard at present")
 
-// call asks whoever is the owner by the map. An error: nothing was sent.
-func (f *forward) call() error {
+// call asks whoever is the owner by the map, with a batch of calls if there is one. An
+// error: nothing was sent.
+func (f *forward) call(with *internode.Batch) error {
 	switch {
 	case f.place.Node.ID == "":
 		return errNobody
@@ -191,19 +245,23 @@ func (f *forward) call() error {
 	}
 	return f.srv.cfg.Peers.Call(internode.Call{
 		Node: f.place.Node.ID, Lane: f.lane, Kind: internode.KindRequest,
-		Deadline: f.deadline, Payload: f.payload[:], Done: f.done,
+		Deadline: f.deadline, Payload: f.payload[:], Done: f.done, Batch: with,
 	})
 }
 
 // answered is told what became of a call. It does not block.
 func (f *forward) answered(reply []byte, sent bool, err error) {
+	if len(f.ends) > 0 {
+		f.trainAnswered(reply, sent, err)
+		return
+	}
 	if err == nil {
 		switch {
 		case len(reply) > 0 && reply[0] == route.Done:
 			f.finish(reply[1:])
 			return
 		case len(reply) > 0 && reply[0] == route.Unknown:
-			err = errors.New("the owner's session ended")
+			err = errSessionOver
 		default:
 			err = route.ErrAnswer
 		}
@@ -249,19 +307,19 @@ func (f *forward) next(err error) {
 
 // retry asks by the newest map: the shard may have come to rest during the pause.
 func (f *forward) retry() {
-	f.srv.stats.clustered.forwarded[forwardAgain].Add(1)
 	f.place, _ = f.srv.routes.RouteHash(f.hash)
 	if f.place.Local && !f.replaces {
 		f.srv.home.serve(f.payload[0], 0, asking{self: f.done})
 		return
 	}
-	f.away.mu.Lock()
+	a := f.away
+	a.mu.Lock()
 	late := f.replaces && (f.place.Local || f.away.last[f.hash%uint64(len(f.away.last))] != f.number)
 	var err error
 	if !late {
-		err = f.call()
+		err = f.call(nil)
 	}
-	f.away.mu.Unlock()
+	a.mu.Unlock()
 	switch {
 	case late:
 		f.giveUp(errLate)
@@ -272,19 +330,20 @@ func (f *forward) retry() {
 
 // finish puts the owner's reply where it belongs.
 func (f *forward) finish(reply []byte) {
-	f.srv.stats.clustered.forwarded[forwardDone].Add(1)
 	if f.instead != nil {
 		reply = f.instead
 	}
 	if f.slot.queue.crowded(len(reply)) {
-		reply = []byte(noRoomForReply)
+		reply = bytes.Repeat([]byte(noRoomForReply), max(1, len(f.ends)))
 	}
+	f.srv.stats.forwarded.Add(1)
 	f.over()
 	if !f.slot.take(reply, false) && f.verb == protocol.VerbLG {
 		if token, ok := grantedIn(reply); ok {
 			f.srv.giveBackTo(f.place, f.lane, f.key, token)
 		}
 	}
+	f.release()
 }
 
 // noRoomForReply is for who asks for more than he reads.
@@ -292,7 +351,7 @@ const noRoomForReply = "SERVER_ERROR out of memory: replies wait that are not re
 
 func (f *forward) over() {
 	f.srv.budget.add(-len(f.payload[0]) - len(f.key))
-	if !f.waits {
+	if !f.waits && !f.joined {
 		f.away.ended(f.slot.queue)
 	}
 }
@@ -300,13 +359,13 @@ func (f *forward) over() {
 // giveUp says that nobody could be asked, and what is known.
 func (f *forward) giveUp(err error) {
 	f.srv.stats.add(f.verb, outcomeUnavailable)
-	f.srv.missed(f.verb, err, f.unsure)
 	if f.unsure {
-		f.srv.stats.clustered.forwarded[forwardUnknown].Add(1)
+		f.srv.stats.forwardsUnknown.Add(1)
 	} else {
-		f.srv.stats.clustered.forwarded[forwardFailed].Add(1)
+		f.srv.stats.forwardsRefused.Add(1)
 	}
 	f.over()
+	defer f.release()
 	if f.quiet {
 		f.slot.fill(nil)
 		return

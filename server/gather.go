@@ -51,7 +51,7 @@ func (s *session) gather(req *protocol.Request, err error) bool {
 		return false
 	}
 	if s.srv.budget.spent() {
-		s.unavailable(req, errCrowded)
+		s.unavailable(req, "too much waits at this node; nothing was done")
 		return true
 	}
 	g := &gathering{
@@ -289,7 +289,6 @@ func (g *gathering) refusal() []byte {
 	if errors.Is(g.failed, errTooMuch) {
 		return protocol.AppendServerError(nil, g.failed.Error())
 	}
-	g.srv.missed(g.req.Verb, g.failed, g.unsure)
 	known := "; nothing was done"
 	if g.unsure || g.req.Verb != protocol.VerbGet && g.req.Verb != protocol.VerbGets {
 		known = "; it is unknown for which keys it was done"

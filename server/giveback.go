@@ -20,7 +20,7 @@ func (s *session) badElsewhere(req *protocol.Request, err error) bool {
 	if s.asker != nil || !errors.Is(err, owner.ErrNotOwner) {
 		return false
 	}
-	place, ok := s.place(req, shard.Hash(req.Key))
+	place, ok := s.whereTo(req, shard.Hash(req.Key))
 	if !ok || place.Local {
 		return false
 	}

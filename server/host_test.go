@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"math"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -147,10 +148,12 @@ func TestHostHandsOver(t *testing.T) {
 	openAll(t, a, epoch)
 	p, q := dial(t, from), dial(t, to)
 	p.send("lw k F\n")
-	require.Contains(t, p.line(), "HD L")
+	token := strings.Fields(p.line())[1]
 	id := shard.Of([]byte("k"), 16)
 	_, ok := a.Leave(id, epoch-1)
 	require.False(t, ok)
+	p.send("flush_all 1\n")
+	p.expect("OK")
 	moved, ok := a.Leave(id, epoch)
 	require.True(t, ok)
 	p.send("lg k\n")
@@ -162,6 +165,16 @@ func TestHostHandsOver(t *testing.T) {
 	require.NoError(t, b.OpenMoved(id, owner.Start{Epoch: epoch + 1}, moved))
 	q.send("lg k\n")
 	require.Contains(t, q.line(), "QU")
-	require.Empty(t, b.Rest(2), "its writer is outstanding")
+	q.send("lc k " + token + "\nset k 0 0 1\nv\nget k\n")
+	q.expect("HD")
+	q.expect("STORED")
+	q.expect("VALUE k 0 1")
+	q.expect("v")
+	q.expect("END")
+	require.Eventually(t, func() bool {
+		q.send("mg k\n")
+		return q.line() == "EN"
+	}, 5*time.Second, 10*time.Millisecond, "the flush that was asked for at the former owner")
+	require.Equal(t, []shard.ID{id}, b.Rest(2))
 	require.Len(t, a.Rest(1), 15)
 }

@@ -24,6 +24,23 @@ func notForValues(memory int64) int64 {
 	return max(memory/leaseShareOf/2, min(processTakes, memory/4))
 }
 
+// heapLimit is the bound for Go's heap: where it comes near, Go's collector runs
+// more often, and gives memory back. So all of the process stays within the memory,
+// a thirty-second of it, and what connections may take:
+//
+//	values   memory - notForValues
+//	process  notForValues, with half of the lease state
+//	leases   memory/32, the other half
+//	conns    connShare
+//
+// The program itself, of 7 MiB, is no heap; as much of what Go counts is never
+// written to, and is not in the memory that the system counts. Connections that do
+// nothing are not in it: where they are thousands, or lease state is more than its
+// sixteenth, the bound gives way (resident.LimitHeap).
+func heapLimit(cfg *Config) int64 {
+	return max(processTakes, notForValues(cfg.Memory)) + cfg.Memory/leaseShareOf/2 + connShare(cfg)
+}
+
 // What a lease, an intent or a doubt, and a tag take, with its key and its place in
 // the tables: TestLeaseStateKeepsItsMemory measures it.
 const (

@@ -25,7 +25,7 @@ type link struct {
 	addr    net.Addr
 	session *session
 	local   net.Addr
-	counted int // bytes of its buffer that are in the budget
+	counted int // bytes of its buffers that are in the budget
 
 	// activity is when it was last given something to do, for stats conns: above
 	// zero while it is at work on it, below since it is done.
@@ -45,7 +45,7 @@ func (c *link) init(s *Server, addr, local net.Addr, queue *replies) {
 func (c *link) about() *link { return c }
 
 const (
-	firstBuffer = 4 << 10  // of a connection that has sent nothing yet
+	firstBuffer = 4 << 10  // of a connection that has sent nothing yet; not in the budget
 	keepBuffer  = 64 << 10 // buffers above it are given back when they are empty
 )
 
@@ -64,7 +64,7 @@ func (c *link) room(buf []byte, have int) ([]byte, bool) {
 		c.session.rest()
 	}
 	size := len(buf)
-	if want := c.session.want(); have == 0 && size > keepBuffer {
+	if want := c.session.want(); have == 0 && size > c.srv.budget.keeps() {
 		size = firstBuffer
 	} else if size-have < want {
 		size = max(have+want, min(2*size, have+max(maxGrowth, have/4)))
@@ -80,10 +80,13 @@ func (c *link) room(buf []byte, have int) ([]byte, bool) {
 	return sized, true
 }
 
-// recount counts a buffer of size instead of the one that was counted, if the
-// budget allows.
+// recount counts a buffer of size, and one for replies where the connection has its
+// own, instead of what was counted, if the budget allows.
 func (c *link) recount(size int) bool {
-	counted := max(0, size-keepBuffer)
+	counted := max(0, size-firstBuffer)
+	if size > 0 {
+		counted += max(0, cap(c.session.out)-firstBuffer)
+	}
 	if more := counted - c.counted; more > 0 && !c.srv.budget.take(more) {
 		return false
 	} else if more < 0 {
@@ -105,7 +108,7 @@ func (c *link) tooMuch(open, held int) bool {
 			"waiting", open, "bytes", held)
 		return true
 	}
-	if held > keepBuffer && c.srv.budget.spent() {
+	if held > firstBuffer && c.srv.budget.spent() {
 		c.crowded("waiting", open, "bytes", held)
 		return true
 	}

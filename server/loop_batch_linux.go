@@ -57,14 +57,21 @@ func (l *loop) serve(events []unix.EpollEvent) {
 
 // gather lists those who sent something, as many as make a batch, and does for the
 // others what is to be done. It returns how many events it has done with.
+//
+// Where connections keep much, each may read all that a loop reads at once: of a large
+// request less has to be kept, or nothing.
 func (l *loop) gather(events []unix.EpollEvent) int {
+	most := batchConns
+	if l.srv.budget.tight() {
+		most = len(l.in) / loopInput
+	}
 	for i := range events {
 		ev := &events[i]
 		c := l.connOf(ev)
 		switch {
 		case c == nil || !c.sends(ev.Events):
 			l.event(ev, c)
-		case len(l.arrived) == batchConns:
+		case len(l.arrived) == most:
 			return i
 		default:
 			l.arrived = append(l.arrived, arrival{c: c})
@@ -163,8 +170,9 @@ func (c *loopConn) postpone(out []byte, state feedState, in shard.Session) bool 
 	return true
 }
 
-// deliver writes what was postponed.
+// deliver writes what was postponed, and sends what other nodes are asked for.
 func (l *loop) deliver() {
+	l.calls.Flush()
 	if len(l.leaving) == 0 {
 		l.out = l.out[:0]
 		return

@@ -50,6 +50,7 @@ func newLoopConn(srv *Server, l *loop, fd int, addr, local net.Addr) *loopConn {
 	c := &loopConn{loop: l, fd: fd}
 	c.queue = replies{outlet: c, maxHeld: srv.mostHeld(), budget: srv.budget}
 	c.link.init(srv, addr, local, &c.queue)
+	c.session.calls = &l.calls
 	return c
 }
 
@@ -327,12 +328,18 @@ func (c *loopConn) flush(batch []byte) {
 		if !blocked {
 			ready = c.queue.ready
 			c.queue.ready, c.queue.writing = nil, false
+			if c.queue.first != nil {
+				c.queue.ready = c.loop.buffer()
+			}
 		}
 		c.waits = c.queue.first != nil || blocked
 		c.queue.mu.Unlock()
 		if len(ready) > 0 {
+			c.srv.budget.add(-len(ready)) // send counts what stays
 			c.send(ready, true)
-			c.srv.budget.add(-len(ready))
+			if len(c.unsent) == 0 {
+				c.loop.keep(ready)
+			}
 		}
 	}
 	if len(batch) > 0 {
@@ -366,6 +373,13 @@ func (c *loopConn) took(b []byte, n int, errno syscall.Errno, may bool) {
 	c.srv.stats.bytesWritten.Add(uint64(n))
 	b = b[n:]
 	if len(b) == 0 {
+		return
+	}
+	// What one peer does not take is little, as it is not read from until it does; but
+	// there may be thousands.
+	if held := len(c.unsent) + len(b); held > firstBuffer && !c.srv.budget.has(len(b)) {
+		c.crowded("unsent", held)
+		c.close()
 		return
 	}
 	if may && len(c.unsent) == 0 {

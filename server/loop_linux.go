@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	internode "github.com/leasecache/leasecache/internal/peer"
 	"github.com/leasecache/leasecache/internal/uring"
 )
 
@@ -35,6 +36,8 @@ type loop struct {
 	out       []byte // replies
 	leaving   []departure
 	postpones bool // replies may wait for those of others
+	calls     internode.Batch
+	buffers   [][]byte // for replies that come late; empty
 
 	accept   atomic.Pointer[[]*acceptor] // watched by this loop
 	open     atomic.Int64                // connections, for who hands out new ones
@@ -100,6 +103,7 @@ func (l *loop) run() {
 			return
 		}
 		l.goOn()
+		l.calls.Flush()
 		now := l.srv.clock.now()
 		l.deadlines(now)
 		l.yield(now)
@@ -263,4 +267,27 @@ func (l *loop) end() {
 	l.ended = true
 	l.mu.Unlock()
 	l.wake()
+}
+
+const (
+	mostBuffers = 64
+	mostBuffer  = 32 << 10
+)
+
+// buffer is one that keep was given, or nil.
+func (l *loop) buffer() []byte {
+	n := len(l.buffers)
+	if n == 0 {
+		return nil
+	}
+	b := l.buffers[n-1]
+	l.buffers = l.buffers[:n-1]
+	return b
+}
+
+// keep keeps a buffer for others, if it is not too large.
+func (l *loop) keep(b []byte) {
+	if len(l.buffers) < mostBuffers && cap(b) <= mostBuffer {
+		l.buffers = append(l.buffers, b[:0])
+	}
 }

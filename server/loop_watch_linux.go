@@ -19,6 +19,7 @@ func (c *loopConn) handOver() {
 	}
 	w := &conn{nc: nc}
 	w.srv, w.addr, w.local, w.session, w.reason = c.srv, c.addr, c.local, c.session, c.reason
+	w.session.calls = &w.calls
 	w.activity.Store(c.activity.Load())
 	w.queue = newBlocking(nc, c.srv.cfg.StallTimeout, c.srv.mostHeld(), &c.srv.stats.bytesWritten, c.srv.budget)
 	w.queue.ready = c.unsent[c.sent:] // counted already

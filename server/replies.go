@@ -51,13 +51,21 @@ type slot struct {
 	behind []byte // replies that follow it
 	done   bool
 	next   *slot
-	cancel func() // tells whoever the slot waits for that nobody reads the reply
+	cancel func()   // tells whoever the slot waits for that nobody reads the reply
+	of     *forward // whose place it is, which is used again; nil: see forward.release
 }
 
 // reserve takes the next place, behind the batch composed so far. It is called
 // by the connection's thread, and the batch is taken over.
 func (q *replies) reserve(batch []byte, cancel func()) *slot {
-	s := &slot{queue: q, cancel: cancel}
+	s := &slot{cancel: cancel}
+	q.place(s, batch)
+	return s
+}
+
+// place is reserve for a slot that is there already.
+func (q *replies) place(s *slot, batch []byte) {
+	s.queue = q
 	q.mu.Lock()
 	q.append(batch)
 	if q.last == nil {
@@ -69,7 +77,6 @@ func (q *replies) reserve(batch []byte, cancel func()) *slot {
 	q.open++
 	q.budget.add(slotCost)
 	q.mu.Unlock()
-	return s
 }
 
 // append puts bytes behind everything there is.
@@ -108,6 +115,9 @@ func (s *slot) take(reply []byte, own bool) bool {
 		q.first = f.next
 		q.open--
 		q.budget.add(-slotCost)
+		if f.of != nil {
+			f.of.release()
+		}
 	}
 	if q.first == nil {
 		q.last = nil

@@ -52,7 +52,7 @@ type Config struct {
 	Peers   Peers        // the way to other nodes; nil for a node that is alone
 	Logger  *slog.Logger // [slog.Default()]
 
-	kept int64 // what connections may keep; tests take less [an eighth of Memory]
+	kept int64 // what connections may keep; tests take less [four fifths of connShare]
 }
 
 func (c *Config) fill() {
@@ -103,6 +103,7 @@ type Server struct {
 	noRing    sync.Once // it was said that there is no io_uring
 	stats     counters
 	budget    *budget
+	ebb       ebb
 	users     *users // nil if everybody may come in
 	logs      [logKinds]logLimit
 	watchers  *watchers
@@ -177,6 +178,8 @@ func New(cfg Config) (*Server, error) {
 		users:     users,
 		shutdown:  make(chan struct{}),
 	}
+	s.ebb.srv = s
+	s.budget.flood = s.ebb.flood
 	s.watchers = newWatchers(s.budget, s.watchChanged)
 	s.traced = s.trace(cfg.Trace)
 	for _, prefix := range cfg.LeaseOnly {
@@ -229,6 +232,10 @@ func (s *Server) warnOfDoubt() {
 		s.log.Warn("shards are closed for a while after bounded intents of a former life", "shards", closed)
 	}
 }
+
+// HeapLimit is how large Go's heap may become, for debug.SetMemoryLimit: the process
+// then keeps to Config.Memory and what connections may take.
+func (s *Server) HeapLimit() int64 { return heapLimit(&s.cfg) }
 
 // Addr is the address clients reach: the port's, or the Unix socket's where there
 // is no port.
@@ -311,6 +318,7 @@ func (s *Server) admit(c connection) bool {
 		return false
 	}
 	s.conns[c] = struct{}{}
+	s.ebb.conns(len(s.conns))
 	s.serving.Add(1)
 	s.stats.accepted.Add(1)
 	return true
@@ -335,6 +343,7 @@ func (s *Server) replace(old, now connection) {
 func (s *Server) forget(c connection) {
 	s.mu.Lock()
 	delete(s.conns, c)
+	s.ebb.conns(len(s.conns))
 	s.endWatch()
 	s.mu.Unlock()
 	s.serving.Done()

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 
+	internode "github.com/leasecache/leasecache/internal/peer"
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/protocol"
 	"github.com/leasecache/leasecache/server/owner"
@@ -38,11 +39,13 @@ type session struct {
 	over   bool // the peer asked for the end of the server
 	before int  // requests of this batch before the one that is executed
 
-	batch  []byte // what was given to feed
-	raw    span   // where in it the request lies that is executed
-	away   *away  // what other nodes are asked for; nil until it is something
-	asker  *asker // set if another node asks: nothing is asked of others then
-	enough int    // bytes of replies from which on a list of keys is answered in parts
+	batch  []byte           // what was given to feed
+	raw    span             // where in it the request lies that is executed
+	calls  *internode.Batch // of what other nodes are asked, which goes out before the thread sleeps; nil: at once
+	train  *forward         // that is open: see train.go
+	away   *away            // what other nodes are asked for; nil until it is something
+	asker  *asker           // set if another node asks: nothing is asked of others then
+	enough int              // bytes of replies that are enough for a batch, also in the middle of a list of keys
 
 	same same
 
@@ -64,6 +67,8 @@ const (
 const (
 	// fullBatch is how many bytes of replies are composed before they are written.
 	fullBatch = 256 << 10
+	// tightBatch is fullBatch where connections keep much already.
+	tightBatch = 16 << 10
 	// prefetchBytes is how far requests are looked at before they are parsed.
 	prefetchBytes = 4 << 10
 	// fullPlaces is how many places are reserved before they are counted.
@@ -99,7 +104,7 @@ func (s *session) rest() {
 	s.parser.Forget()
 	s.batch = nil
 	s.reader.key, s.reader.viewer.key = nil, nil
-	if cap(s.out) > keepBuffer {
+	if cap(s.out) > s.srv.budget.keeps() {
 		s.out = nil
 	}
 }
@@ -121,12 +126,13 @@ func (s *session) taken() []byte {
 // many bytes it has done with.
 func (s *session) feed(buf []byte, at reading) (used int, state feedState) {
 	used, state = s.requests(buf, at)
+	s.depart()
 	s.tally()
 	return used, state
 }
 
 func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
-	s.at, s.placed, s.batch = at, 0, buf
+	s.at, s.placed, s.batch, s.enough = at, 0, buf, s.srv.budget.batch()
 	s.seen.kinds = s.srv.watchers.wanted()
 	if s.resume {
 		// From the request that was not done, in the same buffer or another.
@@ -184,7 +190,7 @@ func (s *session) requests(buf []byte, at reading) (used int, state feedState) {
 			}
 		}
 		used += n
-		if len(s.out) >= fullBatch || s.placed >= fullPlaces {
+		if len(s.out) >= s.enough || s.placed >= fullPlaces {
 			return used, feedFull
 		}
 	}
@@ -295,10 +301,17 @@ func (s *session) giveBack(req *protocol.Request, at reading) {
 
 // reserve gives a reply that has to wait its place, behind those of the batch.
 func (s *session) reserve(cancel func()) *slot {
-	slot := s.queue.reserve(s.out, cancel)
+	at := &slot{cancel: cancel}
+	s.place(at)
+	return at
+}
+
+// place is reserve for a slot that is there already.
+func (s *session) place(at *slot) {
+	s.depart()
+	s.queue.place(at, s.out)
 	s.out = s.out[:0]
 	s.placed++
-	return slot
 }
 
 // execute runs one request. It returns false if there is too much of it to be done
@@ -433,7 +446,6 @@ func (s *session) fail(req *protocol.Request, err error) {
 	if s.elsewhere(req, err) {
 		return
 	}
-	s.srv.missed(req.Verb, err, false)
 	s.count(req.Verb, outcomeUnavailable)
 	if !req.NoReply {
 		s.out = appendFailure(s.out, err)

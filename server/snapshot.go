@@ -41,9 +41,7 @@ type Snapshot struct {
 	Memory    memory.Stats
 	Leases    lease.Stats
 
-	// Of a node among several: forwarded requests by what became of them, and commands that
-	// were answered "unavailable" by why.
-	Forwards, Absences map[string]uint64
+	Forwards struct{ Done, Refused, Unknown uint64 } // what other nodes were asked for
 
 	Watchers     int    // connections that watch
 	WatchSent    uint64 // lines queued for them
@@ -74,19 +72,13 @@ func (s *Server) Snapshot() Snapshot {
 		WatchSent:    s.watchers.sent.Load(),
 		WatchSkipped: s.watchers.skipped.Load(),
 	}
+	out.Forwards.Done, out.Forwards.Refused, out.Forwards.Unknown = c.forwarded.Load(), c.forwardsRefused.Load(), c.forwardsUnknown.Load()
 	for v := range c.commands {
 		for o := range c.commands[v] {
 			if n := c.commands[v][o].Load(); n > 0 {
 				out.Commands = append(out.Commands, Count{protocol.Verb(v).String(), outcome(o).String(), n})
 			}
 		}
-	}
-	out.Forwards, out.Absences = make(map[string]uint64, forwards), make(map[string]uint64, absences)
-	for i := range c.clustered.forwarded {
-		out.Forwards[forwardNames[i]] = c.clustered.forwarded[i].Load()
-	}
-	for i := range c.clustered.absent {
-		out.Absences[absenceNames[i]] = c.clustered.absent[i].Load()
 	}
 	for r := range c.closedAsOther {
 		if r := protocol.CloseReason(r); r != protocol.NoReason {
@@ -160,16 +152,6 @@ func (s *Server) Inspect(key []byte) (v owner.KeyView, now int64, err error) {
 	now = s.read().now
 	v, err = s.owner.Inspect(now, shard.Hash(key), key)
 	return v, now, err
-}
-
-// Invalidate is ld.
-func (s *Server) Invalidate(key []byte) (lease.Token, error) {
-	return s.owner.Invalidate(s.read().now, shard.Hash(key), key, 0)
-}
-
-// InvalidateTag is lt.
-func (s *Server) InvalidateTag(tag []byte) (lease.Token, error) {
-	return s.bumpTag(s.read().now, tag, nil)
 }
 
 // Context ends when the server stops.

@@ -39,10 +39,14 @@ func (o outcome) String() string { return outcomeNames[o] }
 
 // counters count for the whole server.
 type counters struct {
-	commands      [protocol.VerbCount][outcomeCount]atomic.Uint64
-	bytesRead     atomic.Uint64
-	bytesWritten  atomic.Uint64
-	accepted      atomic.Uint64
+	commands     [protocol.VerbCount][outcomeCount]atomic.Uint64
+	bytesRead    atomic.Uint64
+	bytesWritten atomic.Uint64
+	accepted     atomic.Uint64
+
+	// What other nodes were asked for, by what came of it.
+	forwarded, forwardsRefused, forwardsUnknown atomic.Uint64
+
 	rejected      atomic.Uint64 // over the limit of connections
 	stalled       atomic.Uint64 // closed in the middle of a request
 	crowded       atomic.Uint64 // closed because connections kept too much
@@ -56,7 +60,6 @@ type counters struct {
 	authCmds  atomic.Uint64
 	authFails atomic.Uint64
 	yields    atomic.Uint64 // times a connection let others go first
-	clustered clustered
 }
 
 // What became of a store that compares a version.

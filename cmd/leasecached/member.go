@@ -7,7 +7,6 @@ import (
 
 	"github.com/leasecache/leasecache/internal/peer"
 	"github.com/leasecache/leasecache/server"
-	"github.com/leasecache/leasecache/server/admin"
 	"github.com/leasecache/leasecache/server/owner"
 	"github.com/leasecache/leasecache/shard"
 	"github.com/leasecache/leasecache/shard/consensus"
@@ -72,14 +71,6 @@ func (m *member) peers() server.Peers {
 		return nil
 	}
 	return m.Node
-}
-
-// operator is for those who look at the cluster; nil without one.
-func (m *member) operator() admin.Cluster {
-	if m == nil {
-		return nil
-	}
-	return m.Operator()
 }
 
 // port is where other nodes reach this one, for people.

@@ -118,7 +118,9 @@ func TestOnePlannedMove(t *testing.T) {
 			continue
 		}
 		moved := func() (is bool) {
-			first.View(func(st *control.State) { is = st.Shards[id].Session == plan.Moves[0].To || st.Shards[id].Since > plan.Moves[0].Epoch })
+			first.View(func(st *control.State) {
+				is = st.Shards[id].Session == plan.Moves[0].To || st.Shards[id].Since > plan.Moves[0].Epoch
+			})
 			return is
 		}
 		require.Eventually(t, moved, 5*time.Second, time.Millisecond)

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/leasecache/leasecache/internal/build"
+	"github.com/leasecache/leasecache/internal/resident"
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/server/admin"
 )
@@ -63,9 +64,10 @@ func listen(cfg Config, log *slog.Logger, k server.Keeper, m *member) (node, err
 	if err != nil {
 		return nil, inUse(err, "listen")
 	}
+	resident.LimitHeap(clients.HeapLimit())
 	p := ports{clients, nil, m}
 	if cfg.Admin != server.NoPort {
-		if p.admin, err = admin.New(cfg.Admin, clients, m.operator(), log); err != nil {
+		if p.admin, err = admin.New(cfg.Admin, clients, m.operate(), log); err != nil {
 			return nil, errors.Join(inUse(err, "admin"), clients.Stop(context.Background()))
 		}
 	}

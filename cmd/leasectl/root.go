@@ -45,8 +45,8 @@ All other commands ask the server that --server names.`,
 	root.PersistentFlags().StringVar(&o.server, "server", "127.0.0.1:11212", "HOST:ADMINPORT of a leasecached")
 	root.PersistentFlags().StringVarP(&o.output, "output", "o", "text", "text, or json: the server's answer as it is")
 	root.AddCommand(
-		newStatus(o), newNodes(o), newShards(o), newLeases(o), newIntents(o), newDoubts(o),
-		newInspect(o), newGet(o), newInvalidate(o), newMove(o), newDrain(o), newForget(o), newDemo(o), newCluster(), newRecover(o), newVersion(),
+		newStatus(o), newShards(o), newLeases(o), newIntents(o), newDoubts(o),
+		newInspect(o), newGet(o), newInvalidate(o), newNodes(o), newMove(o), newDrain(o), newForget(o), newDemo(o), newCluster(), newRecover(o), newVersion(),
 	)
 	root.Version = build.Version() // gives the flag --version
 	root.SetVersionTemplate(build.Line("leasectl"))

@@ -11,16 +11,15 @@ import (
 )
 
 func newShards(o *options) *cobra.Command {
-	var all bool
+	var all, cluster bool
 	c := &cobra.Command{
 		Use:   "shards",
-		Short: "Shards that hold leases, intents or doubt, are closed or move; --all for all of them",
-		Long: `Shards that hold leases, intents or doubt, are closed, move to another node or belong to nobody; --all for all of them.
-
-OWNER  the node that serves the shard; "n1 > n2" while it moves
-STATE  open, doubt or closed; "elsewhere" if the node that is asked is not the owner: then ask that one for the rest`,
-		Args: cobra.NoArgs,
+		Short: "Shards that hold leases, intents or doubt, or are closed; --all for all of them",
+		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if cluster {
+				return o.owners(c)
+			}
 			var s api.Shards
 			answer, err := o.ask(c.Context(), http.MethodGet, api.PathShards, nil, nil, &s)
 			if err != nil {
@@ -29,15 +28,15 @@ STATE  open, doubt or closed; "elsewhere" if the node that is asked is not the o
 			return o.show(c.OutOrStdout(), answer, func(w io.Writer) error { return shardsText(w, &s, all) })
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "show every shard")
+	c.Flags().BoolVar(&all, "all", false, "show every shard of the node")
+	c.Flags().BoolVar(&cluster, "cluster", false, "show which node owns which shard of the cluster, and moves that are under way")
 	return c
 }
 
 func shardsText(w io.Writer, s *api.Shards, all bool) error {
 	t := newTable("SHARD#", "OWNER", "EPOCH#", "STATE", "LEASES#", "INTENTS#", "DOUBTS#", "NOTED", "DOUBT BELOW#", "TAG FLOOR#")
 	for _, sh := range s.Shards {
-		rests := sh.State == api.ShardOpen || sh.State == api.ShardElsewhere
-		busy := !rests || sh.MovingTo != "" || sh.Leases > 0 || sh.Intents > 0 || sh.Doubts > 0
+		busy := sh.State != api.ShardOpen || sh.Leases > 0 || sh.Intents > 0 || sh.Doubts > 0
 		if !all && !busy {
 			continue
 		}
@@ -45,21 +44,13 @@ func shardsText(w io.Writer, s *api.Shards, all bool) error {
 		if sh.ClosedForMS > 0 {
 			state += " " + millis(sh.ClosedForMS)
 		}
-		owner := dash(sh.Owner)
-		if sh.MovingTo != "" {
-			owner += " > " + sh.MovingTo
-		}
-		t.add(sh.Shard, owner, sh.Epoch, state, sh.Leases, sh.Intents, sh.Doubts, noted(sh), tokenOrDash(sh.DoubtBelow), tokenOrDash(sh.TagFloor))
+		t.add(sh.Shard, sh.Owner, sh.Epoch, state, sh.Leases, sh.Intents, sh.Doubts, noted(sh), tokenOrDash(sh.DoubtBelow), tokenOrDash(sh.TagFloor))
 	}
-	empty := fmt.Sprintf("all %d shards are open and idle; --all lists them", len(s.Shards))
-	if away := count(s.Shards, api.ShardElsewhere); away > 0 {
-		empty = fmt.Sprintf("%d shards are open here and idle, %d are of other nodes; --all lists them", len(s.Shards)-away, away)
-	}
-	if err := t.write(w, empty); err != nil {
+	if err := t.write(w, fmt.Sprintf("all %d shards are open and idle; --all lists them", len(s.Shards))); err != nil {
 		return err
 	}
 	if quiet := len(s.Shards) - len(t.rows); quiet > 0 && len(t.rows) > 0 {
-		_, err := fmt.Fprintf(w, "open and idle, or of other nodes: %d more; --all lists them\n", quiet)
+		_, err := fmt.Fprintf(w, "open and idle: %d more; --all lists them\n", quiet)
 		return err
 	}
 	return nil
@@ -85,13 +76,4 @@ func tokenOrDash(t api.Token) string {
 		return "-"
 	}
 	return fmt.Sprint(uint64(t))
-}
-
-func count(shards []api.Shard, state string) (n int) {
-	for i := range shards {
-		if shards[i].State == state {
-			n++
-		}
-	}
-	return n
 }

@@ -30,22 +30,29 @@ var (
 	servingLine = regexp.MustCompile(`(?m)^.*\bmsg="?serving"?(?: .*)?$`)
 	listenAttr  = regexp.MustCompile(`\blisten="?([^ "]+)`)
 	adminAttr   = regexp.MustCompile(`\badmin="?([^ "]+)`)
+	portAttr    = regexp.MustCompile(`\bpeers="?([^ "]+)`)
 )
+
+// ports are the addresses of a process, as it logs them.
+type ports struct{ Listen, Admin, Peers string }
 
 // serving finds the addresses in the line that the daemon logs when it serves,
 // written as text or as JSON.
-func serving(log string) (listen, admin string, ok bool) {
+func serving(log string) (at ports, ok bool) {
 	if line := servingLine.FindString(log); line != "" {
-		l, a := listenAttr.FindStringSubmatch(line), adminAttr.FindStringSubmatch(line)
-		if l != nil && a != nil {
-			return l[1], a[1], true
+		l, a, p := listenAttr.FindStringSubmatch(line), adminAttr.FindStringSubmatch(line), portAttr.FindStringSubmatch(line)
+		if l != nil && a != nil && p != nil {
+			return ports{l[1], a[1], p[1]}, true
 		}
 	}
 	for _, line := range strings.Split(log, "\n") {
-		var entry struct{ Msg, Listen, Admin string }
+		var entry struct {
+			Msg string
+			ports
+		}
 		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "serving" {
-			return entry.Listen, entry.Admin, true
+			return entry.ports, true
 		}
 	}
-	return "", "", false
+	return ports{}, false
 }

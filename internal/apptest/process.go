@@ -28,6 +28,9 @@ type Options struct {
 	// DataDir is used again over restarts; empty: a fresh one, which is kept if
 	// the test fails.
 	DataDir string
+	// Under is a command that turns into the one behind it, with its process id, such
+	// as what netlab's Lab.Under names.
+	Under []string
 }
 
 // StartTimeout bounds how long a process may take until it serves, and
@@ -46,6 +49,7 @@ const transportVariable = "LEASECACHE_TEST_IO"
 type Process struct {
 	Listen string // address of the clients' port
 	Admin  string // address of the admin interface
+	Peers  string // address for other nodes, or none
 
 	cmd    *exec.Cmd
 	log    *journal
@@ -91,7 +95,8 @@ func Spawn(t testing.TB, o Options) (*Process, error) {
 		flags = withDefaults(flags, o.DataDir)
 	}
 	p := &Process{log: &journal{}, ended: make(chan struct{})}
-	p.cmd = exec.Command(Binary(t, "leasecached"), flags...)
+	command := append(append(slices.Clone(o.Under), Binary(t, "leasecached")), flags...)
+	p.cmd = exec.Command(command[0], command[1:]...)
 	p.cmd.Dir = o.Dir
 	p.cmd.Env = append(cleanEnv(os.Environ()), o.Env...)
 	if io := os.Getenv(transportVariable); io != "" && !o.Bare {
@@ -168,11 +173,11 @@ func (p *Process) awaitReady() error {
 		default:
 		}
 		if p.Admin == "" {
-			listen, admin, ok := serving(p.Log())
+			at, ok := serving(p.Log())
 			if !ok {
 				continue
 			}
-			p.Listen, p.Admin = listen, admin
+			p.Listen, p.Admin, p.Peers = at.Listen, at.Admin, at.Peers
 		}
 		resp, err := http.Get("http://" + p.Admin + "/readyz")
 		if err != nil {
@@ -198,6 +203,9 @@ func (p *Process) Alive() bool {
 		return true
 	}
 }
+
+// PID is the process's.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Signal sends a signal to the process: SIGTERM to stop in order, SIGSTOP and
 // SIGCONT to pause it.

@@ -107,8 +107,8 @@ var rules = []rule{
 		why: "the server serves; it is nobody's client",
 	},
 	{
-		from: module + "/...", never: []string{"testing", module + "/internal/apptest", module + "/internal/pgtest"}, direct: true,
-		except: []string{module + "/internal/apptest/...", module + "/internal/pgtest/...", module + "/client/clienttest/..."},
+		from: module + "/...", never: []string{"testing", module + "/internal/apptest", module + "/internal/netlab", module + "/internal/pgtest"}, direct: true,
+		except: []string{module + "/internal/apptest/...", module + "/internal/netlab/...", module + "/internal/pgtest/...", module + "/client/clienttest/..."},
 		why:    "test helpers stay out of what people run",
 	},
 	{

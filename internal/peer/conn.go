@@ -42,6 +42,7 @@ type conn struct {
 		alarm time.Time   // never after the first deadline; zero: not set
 	}
 
+	direct *rawWriter // set with nc, under mu; used by who is busy with the outbox
 	in     frames
 	chunks atomic.Uint64 // written
 
@@ -87,7 +88,11 @@ func (c *conn) submit(call *Call, size int) error {
 		c.wakeByLocked(call.Deadline)
 	}
 	c.mu.Unlock()
-	c.mu.out.stir()
+	if call.Batch != nil {
+		call.Batch.add(c)
+	} else {
+		c.mu.out.stir()
+	}
 	return nil
 }
 
@@ -226,7 +231,7 @@ func (c *conn) open() (net.Conn, error) {
 		_ = nc.Close()
 		return nil, ErrClosed
 	}
-	c.mu.nc = nc
+	c.mu.nc, c.direct = nc, directly(nc)
 	c.standsLocked(theirs.clock)
 	return nc, nil
 }
@@ -238,7 +243,7 @@ func (c *conn) flush(nc net.Conn) {
 			c.mu.Unlock()
 			return
 		}
-		b := c.mu.out.hand()
+		b := c.mu.out.toFlush()
 		c.mu.Unlock()
 		if len(b) > 0 {
 			if err := writeAll(nc, b, c.cfg.times.write, &c.chunks); err != nil {
@@ -247,8 +252,10 @@ func (c *conn) flush(nc net.Conn) {
 			}
 		}
 		c.mu.Lock()
-		c.mu.out.taken(b)
-		more := len(c.mu.out.buf) > 0
+		if len(b) > 0 {
+			c.mu.out.taken(b)
+		}
+		more := len(c.mu.out.buf) > 0 && !c.mu.out.busy
 		c.mu.Unlock()
 		if more {
 			continue
@@ -258,6 +265,32 @@ func (c *conn) flush(nc net.Conn) {
 		case <-c.done:
 			return
 		}
+	}
+}
+
+// push writes what waits, as far as that needs no waiting.
+func (c *conn) push() {
+	for {
+		c.mu.Lock()
+		if c.mu.down || c.direct == nil {
+			c.mu.Unlock()
+			c.mu.out.stir()
+			return
+		}
+		b := c.mu.out.hand()
+		c.mu.Unlock()
+		if len(b) == 0 {
+			return
+		}
+		n := c.direct.write(b)
+		c.mu.Lock()
+		if n < len(b) {
+			c.mu.out.left(b, n)
+			c.mu.Unlock()
+			return
+		}
+		c.mu.out.taken(b)
+		c.mu.Unlock()
 	}
 }
 

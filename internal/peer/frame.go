@@ -113,6 +113,16 @@ type frames struct {
 	reads atomic.Uint64 // that brought something
 }
 
+// ready reports whether next has a frame without reading. A length that is refused
+// counts as one.
+func (f *frames) ready() bool {
+	if f.w-f.r < lengthLen {
+		return false
+	}
+	n, err := frameLen(f.buf[f.r:], f.max)
+	return err != nil || f.w-f.r >= n
+}
+
 // next returns io.EOF only between two frames.
 func (f *frames) next() (frame, error) {
 	for {

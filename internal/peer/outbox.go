@@ -9,7 +9,7 @@ import (
 
 const (
 	writeChunk = 256 << 10 // that much has to go within times.write
-	keepBuffer = 256 << 10 // a longer one is given back after the burst
+	keepBuffer = 512 << 10 // a longer one is given back after the burst
 )
 
 // outbox collects frames for one connection, so that many small ones go in one
@@ -19,10 +19,20 @@ const (
 // Positions count the bytes of the connection's whole life. INVARIANT: bytes
 // below base were handed to the kernel, maybe; buf[0] is at base and nobody
 // but us has seen buf.
+//
+// It is written by its flusher, a goroutine that may wait for the other side, or by who
+// has just filled it, as far as that needs no waiting (push). One at a time does, and
+// nothing is left lying:
+//
+//	1 P pushes, and is busy. 2 Q adds a frame, and wakes the flusher, which finds that
+//	somebody is busy, and sleeps. 3 P has written, and looks again before it is done.
+//	Had Q come later, the flusher had found nobody busy.
 type outbox struct {
 	buf, spare []byte
 	base       uint64
 	writing    int           // bytes handed over and not yet taken
+	busy       bool          // somebody writes
+	rest, full []byte        // what push left to the flusher, which is busy then, and of what
 	wake       chan struct{} // of the flusher; holds one
 }
 
@@ -60,17 +70,40 @@ func (o *outbox) stir() {
 	}
 }
 
-// hand gives out what waits; from now on it counts as sent.
+// hand gives out what waits; from now on it counts as sent. Nothing while somebody
+// else writes.
 func (o *outbox) hand() []byte {
+	if o.busy || len(o.buf) == 0 {
+		return nil
+	}
 	b := o.buf
+	o.busy = true
 	o.base += uint64(len(b))
 	o.writing = len(b)
 	o.buf, o.spare = o.spare[:0], nil
 	return b
 }
 
+// toFlush is hand for the flusher.
+func (o *outbox) toFlush() []byte {
+	if b := o.rest; b != nil {
+		o.rest = nil
+		return b
+	}
+	return o.hand()
+}
+
+// left leaves to the flusher what push could not write.
+func (o *outbox) left(b []byte, n int) {
+	o.rest, o.full, o.writing = b[n:], b, len(b)-n
+	o.stir()
+}
+
 func (o *outbox) taken(b []byte) {
-	o.writing = 0
+	o.writing, o.busy = 0, false
+	if o.full != nil {
+		b, o.full = o.full, nil
+	}
 	if cap(b) <= keepBuffer {
 		o.spare = b[:0]
 	}
@@ -93,5 +126,5 @@ func writeAll(nc net.Conn, b []byte, patience time.Duration, chunks *atomic.Uint
 		}
 		b = b[n:]
 	}
-	return nil
+	return nc.SetWriteDeadline(time.Time{})
 }

@@ -40,6 +40,8 @@ type Call struct {
 	// lane's other answers wait behind it. It may call Call. Nil awaits no
 	// answer, and nobody is told what became of it.
 	Done Done
+	// Batch, if it is set, has the call go out with its Flush.
+	Batch *Batch
 }
 
 // Pool keeps connections to other nodes, made when they are wanted.

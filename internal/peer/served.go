@@ -64,17 +64,21 @@ func (r Reply) Fail(why string) {
 // A node may have so many answers outstanding before we stop reading from it:
 // bytes that it does not take, and requests that wait.
 const (
-	maxAnswerBytes = 8 << 20
+	maxAnswerBytes = 256 << 10
 	maxAnswers     = 2 * maxSlots
+
+	// writeAtOnce is what goes out while requests are read that arrived together.
+	writeAtOnce = 64 << 10
 )
 
 // served is one connection of another node.
 type served struct {
-	l    *Listener
-	nc   net.Conn
-	from Hello
-	done chan struct{}
-	room chan struct{} // something was answered or written; holds one
+	l      *Listener
+	nc     net.Conn
+	from   Hello
+	direct *rawWriter
+	done   chan struct{}
+	room   chan struct{} // something was answered or written; holds one
 
 	mu struct {
 		sync.Mutex
@@ -82,6 +86,7 @@ type served struct {
 		owed  int // answers
 		down  bool
 		stuck bool // the reader waits for room
+		reads bool // the reader has requests, and will push when it has none
 	}
 
 	in     frames
@@ -95,7 +100,7 @@ type served struct {
 }
 
 func newServed(l *Listener, nc net.Conn, from Hello) *served {
-	c := &served{l: l, nc: nc, from: from, done: make(chan struct{}), room: make(chan struct{}, 1)}
+	c := &served{l: l, nc: nc, direct: directly(nc), from: from, done: make(chan struct{}), room: make(chan struct{}, 1)}
 	c.mu.out = newOutbox()
 	c.in.src, c.in.max = nc, l.cfg.MaxPayload
 	c.seen.at = time.Now()
@@ -130,6 +135,9 @@ func (c *served) read(who Conversation) error {
 	var now int64 // when what was read last had arrived
 	var read uint64
 	for {
+		if !c.in.ready() {
+			c.push()
+		}
 		f, err := c.in.next()
 		if err != nil {
 			return err
@@ -174,15 +182,16 @@ func (c *served) owe() bool {
 	c.mu.Lock()
 	c.mu.owed++
 	for !c.mu.down && (c.mu.out.waiting() > maxAnswerBytes || c.mu.owed > maxAnswers) {
-		c.mu.stuck = true
+		c.mu.stuck, c.mu.reads = true, false
 		c.mu.Unlock()
+		c.mu.out.stir()
 		select {
 		case <-c.room:
 		case <-c.done:
 		}
 		c.mu.Lock()
 	}
-	c.mu.stuck = false
+	c.mu.stuck, c.mu.reads = false, true
 	down := c.mu.down
 	c.mu.Unlock()
 	return !down
@@ -199,9 +208,11 @@ func (c *served) answer(k Kind, id uint64, size int, parts ...[]byte) {
 	}
 	c.mu.owed--
 	c.mu.out.add(k, id, 0, size, parts...)
-	stuck := c.mu.stuck
+	stuck, later := c.mu.stuck, c.mu.reads && len(c.mu.out.buf) < writeAtOnce
 	c.mu.Unlock()
-	c.mu.out.stir()
+	if !later {
+		c.mu.out.stir()
+	}
 	if stuck {
 		c.freed()
 	}
@@ -221,7 +232,7 @@ func (c *served) flush() {
 			c.mu.Unlock()
 			return
 		}
-		b := c.mu.out.hand()
+		b := c.mu.out.toFlush()
 		c.mu.Unlock()
 		if len(b) > 0 {
 			if writeAll(c.nc, b, c.l.cfg.times.write, &c.chunks) != nil {
@@ -230,8 +241,10 @@ func (c *served) flush() {
 			}
 		}
 		c.mu.Lock()
-		c.mu.out.taken(b)
-		more, stuck := len(c.mu.out.buf) > 0, c.mu.stuck
+		if len(b) > 0 {
+			c.mu.out.taken(b)
+		}
+		more, stuck := len(c.mu.out.buf) > 0 && !c.mu.out.busy, c.mu.stuck
 		c.mu.Unlock()
 		if stuck {
 			c.freed()
@@ -244,6 +257,33 @@ func (c *served) flush() {
 		case <-c.done:
 			return
 		}
+	}
+}
+
+// push writes what waits, as far as that needs no waiting.
+func (c *served) push() {
+	for {
+		c.mu.Lock()
+		c.mu.reads = false
+		if c.mu.down || c.direct == nil {
+			c.mu.Unlock()
+			c.mu.out.stir()
+			return
+		}
+		b := c.mu.out.hand()
+		c.mu.Unlock()
+		if len(b) == 0 {
+			return
+		}
+		n := c.direct.write(b)
+		c.mu.Lock()
+		if n < len(b) {
+			c.mu.out.left(b, n)
+			c.mu.Unlock()
+			return
+		}
+		c.mu.out.taken(b)
+		c.mu.Unlock()
 	}
 }
 

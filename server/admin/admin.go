@@ -20,26 +20,25 @@ import (
 	"github.com/leasecache/leasecache/server"
 	"github.com/leasecache/leasecache/server/admin/api"
 	"github.com/leasecache/leasecache/server/owner"
-	"github.com/leasecache/leasecache/shard/control"
 )
 
 // Server serves a node's admin port.
 type Server struct {
-	srv  *server.Server
-	all  Cluster // nil for a node that is in none
-	log  *slog.Logger
-	ln   net.Listener
-	http *http.Server
+	srv     *server.Server
+	cluster Cluster // nil for a node that is in none
+	log     *slog.Logger
+	ln      net.Listener
+	http    *http.Server
 }
 
-// New listens on addr (host:port, port 0 is any) and serves nothing yet. all is nil for a
-// node that is in no cluster.
-func New(addr string, srv *server.Server, all Cluster, log *slog.Logger) (*Server, error) {
+// New listens on addr (host:port, port 0 is any) and serves nothing yet. cluster is nil for
+// a node that is in none.
+func New(addr string, srv *server.Server, cluster Cluster, log *slog.Logger) (*Server, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen for the admin interface: %w", err)
 	}
-	s := &Server{srv: srv, all: all, log: log, ln: ln}
+	s := &Server{srv: srv, cluster: cluster, log: log, ln: ln}
 	s.http = &http.Server{
 		Handler: fatal(s.routes()),
 		// Somebody's half request must not hold a connection for ever.
@@ -81,13 +80,13 @@ func (s *Server) Stop(ctx context.Context) error {
 
 func (s *Server) routes() http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{s.srv, s.all}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collector{s.srv, s.cluster}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := s.ready(); err != nil {
+		if err := s.srv.Ready(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
@@ -103,9 +102,10 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET "+api.PathGet, s.json(s.get))
 	mux.HandleFunc("POST "+api.PathInvalidate, s.json(s.invalidate))
 	mux.HandleFunc("GET "+api.PathNodes, s.json(s.nodes))
-	mux.HandleFunc("POST "+api.PathMove, s.json(s.move))
-	mux.HandleFunc("POST "+api.PathDrain, s.json(s.drain))
-	mux.HandleFunc("POST "+api.PathForget, s.json(s.forget))
+	mux.HandleFunc("GET "+api.PathOwners, s.json(s.owners))
+	mux.HandleFunc("POST "+api.PathMove, s.json(asked(s, move)))
+	mux.HandleFunc("POST "+api.PathDrain, s.json(asked(s, drain)))
+	mux.HandleFunc("POST "+api.PathForget, s.json(asked(s, forget)))
 	mux.HandleFunc("/", s.json(func(r *http.Request) (any, error) {
 		return nil, problem{http.StatusNotFound, "there is nothing at " + r.URL.Path}
 	}))
@@ -132,12 +132,9 @@ func (s *Server) json(f func(*http.Request) (any, error)) http.HandlerFunc {
 		if err != nil {
 			status = http.StatusInternalServerError
 			var p problem
-			var refused *control.Refusal
 			switch {
 			case errors.As(err, &p):
 				status = p.status
-			case errors.As(err, &refused):
-				status = http.StatusConflict
 			case isUnavailable(err):
 				status = http.StatusServiceUnavailable
 			}

@@ -282,7 +282,7 @@ func TestMetrics(t *testing.T) {
 		require.Contains(t, text, want)
 	}
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(collector{n.srv, nil})
+	registry.MustRegister(collector{srv: n.srv})
 	problems, err := testutil.GatherAndLint(registry)
 	require.NoError(t, err)
 	require.Empty(t, problems)

@@ -15,7 +15,7 @@ const (
 
 func (s *Server) invalidate(r *http.Request) (any, error) {
 	var req api.InvalidateRequest
-	if err := readJSON(r, &req); err != nil {
+	if err := body(r, &req); err != nil {
 		return nil, err
 	}
 	names := req.Names()
@@ -27,7 +27,7 @@ func (s *Server) invalidate(r *http.Request) (any, error) {
 	}
 	out := api.Invalidated{Keys: []api.InvalidatedKey{}, Tag: req.Tag}
 	if req.Tag != "" {
-		token, err := s.srv.InvalidateTag([]byte(req.Tag))
+		token, err := s.srv.InvalidateTag(r.Context(), []byte(req.Tag))
 		out.Token = api.Token(token)
 		return out, err
 	}
@@ -43,7 +43,7 @@ func (s *Server) invalidate(r *http.Request) (any, error) {
 		keys[i] = key
 	}
 	for i, key := range keys {
-		token, err := s.srv.Invalidate(key)
+		token, err := s.srv.Invalidate(r.Context(), key)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/leasecache/leasecache/lease"
@@ -21,6 +23,20 @@ func keyOf(r *http.Request) ([]byte, error) {
 	return key, nil
 }
 
+// elsewhere says where to ask for a key, if this node is refused for not being its owner.
+func (s *Server) elsewhere(key []byte, err error) error {
+	if !errors.Is(err, owner.ErrNotOwner) || s.cluster == nil {
+		return err
+	}
+	id, node := s.srv.OwnerOf(key)
+	for _, n := range s.cluster.Nodes().Nodes {
+		if n.ID == node && n.Admin != "" {
+			return problem{http.StatusConflict, fmt.Sprintf("the key is in shard %d, which %s owns: ask that node, --server %s", id, node, n.Admin)}
+		}
+	}
+	return problem{http.StatusConflict, fmt.Sprintf("the key is in shard %d, which nobody owns at present", id)}
+}
+
 func checkKey(key []byte) error {
 	if len(key) == 0 || len(key) > maxKey {
 		return badRequest("a key has 1 to %d bytes", maxKey)
@@ -35,7 +51,7 @@ func (s *Server) inspect(r *http.Request) (any, error) {
 	}
 	v, now, err := s.srv.Inspect(key)
 	if err != nil {
-		return nil, err
+		return nil, s.elsewhere(key, err)
 	}
 	return api.Inspect{
 		Name: api.NameOf(key), Shard: uint32(v.Shard.ID), Epoch: uint64(v.Shard.State.Epoch),
@@ -89,7 +105,7 @@ func (s *Server) get(r *http.Request) (any, error) {
 	}
 	v, now, err := s.srv.Inspect(key)
 	if err != nil {
-		return nil, err
+		return nil, s.elsewhere(key, err)
 	}
 	out := api.Get{Name: api.NameOf(key), Answer: answerOf(&v), Found: v.Found && !v.Answer.Stale, Data: []byte{}}
 	if out.Found {

@@ -9,8 +9,8 @@ import (
 // collector reads the server's counts when it is scraped: nothing is counted
 // twice, and a command pays for none of it.
 type collector struct {
-	srv *server.Server
-	all Cluster // nil for a node that is in none
+	srv     *server.Server
+	cluster Cluster // nil for a node that is in none
 }
 
 var (
@@ -42,14 +42,13 @@ var (
 	bytes       = desc("client_bytes_total", "Bytes of client connections, by direction.", "direction")
 	watchers    = desc("watchers", "Connections that watch.")
 	watched     = desc("watch_lines_total", "Lines for connections that watch, by what became of them.", "fate")
+	forwards    = desc("forwards_total", "Requests that other nodes were asked, by what came of them.", "result")
+	session     = desc("session_left_seconds", "How long this node may still serve, if its session is not renewed.")
+	owned       = desc("shards_owned", "Shards that are this node's by what is agreed on.")
+	leader      = desc("raft_leader", "Whether this node leads.")
+	term        = desc("raft_term", "Raft's term, as this node knows it.")
+	moves       = desc("moves_total", "Planned moves of shards away from this node, by what came of them.", "result")
 	ready       = desc("ready", "Whether this node may serve.")
-	forwards    = desc("forwards_total", "Requests that another node was asked for, by what became of them; a repetition is counted beside that.", "result")
-	unavailable = desc("unavailable_total", "Commands answered unavailable, by reason.", "reason")
-	leader      = desc("raft_leader", "Whether this node leads its cluster.")
-	term        = desc("raft_term", "The newest term that this node knows of.")
-	sessionLeft = desc("session_left_seconds", "How long this node may serve yet, if nothing is renewed.")
-	shardsOwned = desc("shards_owned", "Shards of this node, by what is agreed on.")
-	moves       = desc("moves_total", "Planned moves of this node's shards to others, by result.", "result")
 	info        = desc("info", "What runs here.", "node", "cluster", "version")
 )
 
@@ -118,23 +117,37 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	gauge(watchers, int64(s.Watchers))
 	count(watched, s.WatchSent, "sent")
 	count(watched, s.WatchSkipped, "skipped")
-	truth := map[bool]int64{true: 1}
-	gauge(ready, truth[c.srv.Ready() == nil])
-	for result, n := range s.Forwards {
-		count(forwards, n, result)
+	count(forwards, s.Forwards.Done, "done")
+	count(forwards, s.Forwards.Refused, "not done")
+	count(forwards, s.Forwards.Unknown, "unknown")
+	if c.cluster != nil {
+		c.collectCluster(out)
 	}
-	for reason, n := range s.Absences {
-		count(unavailable, n, reason)
+	up := int64(0)
+	if c.srv.Ready() == nil {
+		up = 1
 	}
-	if c.all != nil {
-		g := c.all.Gauges()
-		gauge(leader, truth[g.Leads])
-		gauge(term, int64(g.Term))
-		gauge(shardsOwned, int64(g.Owned))
-		count(moves, g.Moved, "done")
-		count(moves, g.Stayed, "called off")
-		out <- prometheus.MustNewConstMetric(sessionLeft, prometheus.GaugeValue, g.Left.Seconds())
-	}
+	gauge(ready, up)
 	node, cluster, version := c.srv.Node()
 	gauge(info, 1, node, cluster, version)
+}
+
+func (c collector) collectCluster(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	count := func(d *prometheus.Desc, n uint64, result string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), result)
+	}
+	g := c.cluster.Gauges()
+	leads := 0.0
+	if g.Leads {
+		leads = 1
+	}
+	gauge(leader, leads)
+	gauge(term, float64(g.Term))
+	gauge(session, g.SessionLeft.Seconds())
+	gauge(owned, float64(g.Owned))
+	count(moves, g.Moved, "done")
+	count(moves, g.CalledOff, "called off")
 }

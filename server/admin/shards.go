@@ -6,7 +6,6 @@ import (
 	"github.com/leasecache/leasecache/lease"
 	"github.com/leasecache/leasecache/server/admin/api"
 	"github.com/leasecache/leasecache/server/owner"
-	"github.com/leasecache/leasecache/shard/control"
 )
 
 func stateOf(s *lease.ShardState) string {
@@ -51,27 +50,5 @@ func (s *Server) shards(*http.Request) (any, error) {
 	for _, v := range s.srv.Shards() {
 		out.Shards = append(out.Shards, s.shardJSON(&v))
 	}
-	if s.all != nil {
-		out.Shards = amongAll(s.all.Overview().Shards, out.Shards)
-	}
 	return out, nil
-}
-
-// amongAll lists all shards of the cluster, with what is known of those that are open here.
-func amongAll(places []control.Place, here []api.Shard) []api.Shard {
-	all := make([]api.Shard, len(places))
-	for i, p := range places {
-		state := api.ShardElsewhere
-		if p.Owner == "" {
-			state = api.ShardNobody
-		}
-		all[i] = api.Shard{Shard: uint32(i), Owner: p.Owner, MovingTo: p.To, Epoch: uint64(p.Epoch), State: state}
-	}
-	for _, v := range here {
-		if int(v.Shard) < len(all) {
-			v.MovingTo = all[v.Shard].MovingTo
-			all[v.Shard] = v
-		}
-	}
-	return all
 }

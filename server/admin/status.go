@@ -46,12 +46,7 @@ func (s *Server) status(*http.Request) (any, error) {
 		Shards:      shardCounts(views),
 		Commands:    map[string]int64{},
 	}
-	if s.all != nil {
-		o := s.all.Overview()
-		out.Leader, out.NoLeader = o.Leader, o.Why
-		out.SessionMS = s.all.Gauges().Left.Milliseconds()
-	}
-	if err := s.ready(); err != nil {
+	if err := s.srv.Ready(); err != nil {
 		out.Ready, out.NotReady = false, err.Error()
 	}
 	if err := s.srv.Intents(); err != nil {

@@ -101,6 +101,18 @@ func Repeatable(req *protocol.Request) bool {
 	return false
 }
 
+// Joins reports whether the request may go together with others as one: it reads one
+// key, is answered at once, and always.
+func Joins(req *protocol.Request) bool {
+	switch req.Verb {
+	case protocol.VerbGet, protocol.VerbGets:
+		return len(req.Keys) <= 1
+	case protocol.VerbMG:
+		return Repeatable(req)
+	}
+	return false
+}
+
 // Replaces reports whether the request, done later than another of the same key
 // that was asked for behind it, may leave there what the other replaced. Reads
 // leave nothing, and what invalidates leaves less.

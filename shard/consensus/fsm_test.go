@@ -105,10 +105,15 @@ func TestALogThatHangsEndsTheNode(t *testing.T) {
 	require.Equal(t, []error{err}, died)
 }
 
-func TestTheLogsOwnErrorsComeThrough(t *testing.T) {
+func TestALogThatRefusesEndsTheNode(t *testing.T) {
 	full := errors.New("no space left")
-	g := &guardedLog{LogStore: failing{raft.NewInmemStore(), full}, limit: time.Second, die: func(err error) { t.Error(err) }}
-	require.Equal(t, full, g.StoreLog(&raft.Log{Index: 1}))
+	var died []error
+	g := &guardedLog{LogStore: failing{raft.NewInmemStore(), full}, limit: time.Second, die: func(err error) { died = append(died, err) }}
+	err := g.StoreLog(&raft.Log{Index: 1})
+	require.ErrorIs(t, err, full)
+	g.LogStore = raft.NewInmemStore()
+	require.Equal(t, err, g.StoreLog(&raft.Log{Index: 2}), "there is room again, and a gap")
+	require.Equal(t, []error{err}, died)
 }
 
 type failing struct {

@@ -28,13 +28,21 @@ func (calmTransport) SetHeartbeatHandler(func(raft.RPC)) {}
 // (hashicorp/raft#503).
 const storeLimit = 10 * time.Second
 
-// guardedLog is a log store whose writes end in time, and in which there are no gaps.
+// guardedLog is a log store whose writes succeed, in time, or end the node, and in which
+// there are no gaps.
 //
 // After a write took too long nothing is written any more, because nobody knows what
 // becomes of the one that hangs:
 //
 //	1 StoreLogs(7) hangs; raft is told that it failed, steps down, and writes another 7
 //	  of the new leader. 2 The first write gets through: 7 is what no majority has.
+//
+// Nor after one was refused, as by a disk that is full. A node whose log does not grow
+// serves nothing, but keeps others from it:
+//
+//	1 The leader's disk is full: raft steps down. 2 Its log is as long as anybody's, so it
+//	is elected again; it cannot write the first entry of its term, and steps down. 3 And so
+//	on: nobody else waits long enough to stand, and all sessions end.
 //
 // Without gaps, by raft's own words a monotonic store, the log is cleared when a
 // snapshot was installed. Else an entry that conflicts with the snapshot may stay, and
@@ -43,7 +51,7 @@ type guardedLog struct {
 	raft.LogStore
 	limit time.Duration
 	die   func(error)
-	hung  error // of raft's main goroutine, which is the only one to write
+	ended error // of raft's main goroutine, which is the only one to write
 }
 
 func (g *guardedLog) IsMonotonic() bool { return true }
@@ -51,17 +59,22 @@ func (g *guardedLog) IsMonotonic() bool { return true }
 func (g *guardedLog) StoreLog(l *raft.Log) error { return g.StoreLogs([]*raft.Log{l}) }
 
 func (g *guardedLog) StoreLogs(logs []*raft.Log) error {
-	if g.hung != nil {
-		return g.hung
+	if g.ended != nil {
+		return g.ended
 	}
 	done := make(chan error, 1)
 	go func() { done <- g.LogStore.StoreLogs(logs) }()
-	if err, ok := within(g.limit, done, nil); ok {
-		return err
+	err, inTime := within(g.limit, done, nil)
+	switch {
+	case !inTime:
+		g.ended = fmt.Errorf("the data directory's disk did not take a write within %v: look after the disk and start the node again", g.limit)
+	case err != nil:
+		g.ended = fmt.Errorf("the data directory's disk does not take what the cluster agrees on: %w: look after the disk and start the node again", err)
+	default:
+		return nil
 	}
-	g.hung = fmt.Errorf("the data directory's disk did not take a write within %v: look after the disk and start the node again", g.limit)
-	g.die(g.hung)
-	return g.hung
+	g.die(g.ended)
+	return g.ended
 }
 
 // within waits for an error, or for quit, so long as this process runs: in steps, because

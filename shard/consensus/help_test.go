@@ -59,6 +59,7 @@ type fakeHost struct {
 	over    bool             // it finds its session over, once
 	shut    map[shard.ID]bool
 	onLeave map[shard.ID]func()
+	writers map[shard.ID]bool   // shards in which some are outstanding
 	kept    map[shard.ID][]byte // what came with planned moves: the epochs it left
 	routed  uint64              // version of the map it goes by
 	cut     bool                // its process is not heard of; it may serve till its session's end
@@ -127,7 +128,7 @@ func (h *fakeHost) drop() {
 
 func (h *fakeHost) Rest(s shard.Session) []shard.ID {
 	h.o.mu.Lock()
-	calm := slices.Collect(maps.Keys(h.open))
+	calm := slices.DeleteFunc(slices.Collect(maps.Keys(h.open)), func(id shard.ID) bool { return h.writers[id] || h.shut[id] })
 	h.o.mu.Unlock()
 	h.Lapse(s)
 	return calm

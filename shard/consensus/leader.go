@@ -34,6 +34,7 @@ type leader struct {
 	grantor control.Grantor
 	term    uint64    // that this node leads in, as far as it knows; 0 = it does not
 	leads   bool      // its Term entry was applied here
+	told    bool      // what leads was when the log was told
 	asked   time.Time // when Term was proposed
 	wg      sync.WaitGroup
 
@@ -100,6 +101,7 @@ func (l *leader) run() {
 }
 
 func (l *leader) step() {
+	defer l.tell()
 	term := l.n.raft.CurrentTerm()
 	if l.n.raft.State() != raft.Leader || l.n.raft.CurrentTerm() != term {
 		l.depose(0)
@@ -120,6 +122,18 @@ func (l *leader) step() {
 	})
 	for _, e := range append(l.take(sessions), duties...) {
 		l.async(e)
+	}
+}
+
+// tell logs who leads: where things went wrong, this is what one looks for first.
+func (l *leader) tell() {
+	if l.leads == l.told {
+		return
+	}
+	if l.told = l.leads; l.leads {
+		l.n.cfg.Logger.Info("this node leads", "term", l.term)
+	} else {
+		l.n.cfg.Logger.Info("this node leads no more")
 	}
 }
 

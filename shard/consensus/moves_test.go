@@ -117,6 +117,29 @@ func TestDrain(t *testing.T) {
 	require.NoError(t, leader.halt())
 }
 
+// R17: a clean stop says where no writer is outstanding, before the session is given back:
+// only the others are in doubt afterwards.
+func TestSchedule_R17_AStopLeavesDoubtWhereWritersAre(t *testing.T) {
+	o := newObserver(t)
+	n := o.start(o.config("n1"))
+	o.allServed(5 * time.Second)
+	note := control.Note{Session: n.mine()}
+	for id := range shard.ID(3) {
+		note.Items = append(note.Items, control.Noted{Shard: id, Epoch: n.record(id).Epoch, Note: fenced})
+	}
+	_, err := n.Propose(within3s(t), note)
+	require.NoError(t, err)
+	o.mu.Lock()
+	n.host.writers = map[shard.ID]bool{1: true}
+	o.mu.Unlock()
+	require.NoError(t, n.halt())
+	n = o.start(n.cfg)
+	o.allServed(5 * time.Second)
+	require.Zero(t, n.record(0).DoubtBelow)
+	require.NotZero(t, n.record(1).DoubtBelow)
+	require.Zero(t, n.record(2).DoubtBelow)
+}
+
 // TestStopOfAll at once: nobody waits for the others to take what nobody will have.
 func TestStopOfAll(t *testing.T) {
 	o := newObserver(t)

@@ -209,7 +209,7 @@ func TestRecoverRefuses(t *testing.T) {
 	refused(n.cfg.Dir, "stop the node first")
 	require.NoError(t, n.halt())
 	refused(n.cfg.Dir, "n1 is the only voter, so no majority is lost: start it")
-	n = o.start(n.cfg)
+	o.start(n.cfg)
 	o.allServed(5 * time.Second)
 
 	joins, err := Open(o.config("n2"))

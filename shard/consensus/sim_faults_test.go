@@ -3,6 +3,8 @@ package consensus_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/leasecache/leasecache/shard/control"
@@ -66,7 +68,7 @@ func (s *sim) disturb() {
 	}
 	of := s.of
 	if of == nil {
-		of = allFaults
+		of = faultsOf()
 	}
 	of[s.rng.IntN(len(of))](s, n)
 }
@@ -74,10 +76,19 @@ func (s *sim) disturb() {
 // fault is something that goes wrong with a node that runs.
 type fault func(*sim, *simNode)
 
-var allFaults = []fault{
-	cutOffFault, deafFault, muteFault, partedFault, halfPartedFault, slowFault, resetFault, lateFault,
-	steppedFault, stalledFault, killedFault, zombieFault, stoppedFault, drainedFault,
-	healed, healed, healed, healed,
+var allFaults = map[string]fault{
+	"cut off": cutOffFault, "deaf": deafFault, "mute": muteFault, "parted": partedFault, "half parted": halfPartedFault,
+	"slow": slowFault, "reset": resetFault, "late": lateFault, "stepped": steppedFault, "stalled": stalledFault,
+	"killed": killedFault, "zombie": zombieFault, "stopped": stoppedFault, "drained": drainedFault,
+	"healed": healed, "healed too": healed, "healed also": healed, "healed again": healed, // as often
+}
+
+// faultsOf are those of the map, in an order.
+func faultsOf() (all []fault) {
+	for _, name := range slices.Sorted(maps.Keys(allFaults)) {
+		all = append(all, allFaults[name])
+	}
+	return all
 }
 
 func cutOffFault(s *sim, n *simNode) {
@@ -209,21 +220,6 @@ func (s *sim) stall(n *simNode, d time.Duration) {
 		}
 		for _, other := range s.nodes {
 			s.net.set(other.name, n.name, false)
-			s.net.set(n.name, other.name, false)
-		}
-	})
-}
-
-// mayInterrupt has some moves go wrong at the worst moment, which hardly any other fault
-// meets: the gate is shut, and what is handed over gets lost, or that the move is done.
-func (s *sim) mayInterrupt(n *simNode) {
-	if s.shuts.Add(1)%5 != 0 {
-		return
-	}
-	s.say("%s is not heard for a while, under a shut gate", n.name)
-	s.cutOff(n.name, false, true)
-	time.AfterFunc(time.Second, func() {
-		for _, other := range s.nodes {
 			s.net.set(n.name, other.name, false)
 		}
 	})

@@ -21,6 +21,7 @@ type simNet struct {
 	mu        sync.Mutex // guards all below and all pipes; nothing blocks under it
 	listeners map[string]*simListener
 	cut       map[[2]string]bool // from, to
+	mute      map[string]bool    // nothing that a node asks of others arrives, but what raft says does
 	delay     map[[2]string]time.Duration
 	jitter    func(time.Duration) time.Duration
 	pipes     map[*simPipe]struct{}
@@ -29,7 +30,7 @@ type simNet struct {
 func newSimNet(jitter func(time.Duration) time.Duration) *simNet {
 	return &simNet{
 		listeners: make(map[string]*simListener), cut: make(map[[2]string]bool),
-		delay: make(map[[2]string]time.Duration), jitter: jitter, pipes: make(map[*simPipe]struct{}),
+		mute: make(map[string]bool), delay: make(map[[2]string]time.Duration), jitter: jitter, pipes: make(map[*simPipe]struct{}),
 	}
 }
 
@@ -48,6 +49,7 @@ type simPipe struct {
 	wake     chan struct{} // for the one reader
 	deadline time.Time
 	shut     bool // the reader's side was closed: nobody wants it
+	kind     byte // the first one of the connection: whether it is raft's
 	ends     [2]*simConn
 }
 
@@ -93,7 +95,7 @@ func (p *simPipe) read(b []byte) (int, error) {
 		case !until.IsZero() && !now.Before(until):
 			p.n.mu.Unlock()
 			return 0, os.ErrDeadlineExceeded
-		case len(p.queue) > 0 && !p.n.cut[[2]string{p.from, p.to}]:
+		case len(p.queue) > 0 && !p.n.cut[[2]string{p.from, p.to}] && !(p.n.mute[p.from] && p.kind == 'P'):
 			c := &p.queue[0]
 			if c.at.After(now) {
 				if until.IsZero() || c.at.Before(until) {
@@ -146,6 +148,9 @@ func (c *simConn) Write(b []byte) (int, error) {
 		return 0, os.ErrDeadlineExceeded
 	case c.out.shut && !n.cut[[2]string{c.out.to, c.out.from}]:
 		return 0, errReset
+	}
+	if c.out.kind == 0 && len(b) > 0 {
+		c.out.kind = b[0]
 	}
 	c.out.put(simChunk{bytes: append([]byte(nil), b...)})
 	return len(b), nil
@@ -324,4 +329,11 @@ func (p *simPipe) lose() {
 			return
 		}
 	}
+}
+
+// silence has nothing arrive that a node asks of others. Raft goes on.
+func (n *simNet) silence(node string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mute[node] = true
 }

@@ -52,18 +52,18 @@ type simNode struct {
 	rest  *simPause
 	proc  *simProc // nil: none runs
 	lives int
+	ttl   time.Duration // that it is started with; 0: as all
 }
 
 // simProc is a process.
 type simProc struct {
-	on     *simNode
-	node   *consensus.Node
-	plane  *plane        // nil until the node has entered a cluster
-	dead   chan struct{} // closed by kill
-	done   chan struct{} // closed when nothing of it runs any more
-	mu     sync.Mutex    // of the two below
-	ended  error
-	zombie bool
+	on    *simNode
+	node  *consensus.Node
+	plane *plane        // nil until the node has entered a cluster
+	dead  chan struct{} // closed by kill
+	done  chan struct{} // closed when nothing of it runs any more
+	mu    sync.Mutex    // of ended
+	ended error
 }
 
 // simPause holds up whoever passes while it lasts.
@@ -124,6 +124,9 @@ func (n *simNode) start() *simProc {
 		Dir: n.dir, NodeID: n.name, Cluster: simAddr(n.name).String(), Advertise: simAddr(n.name).String(),
 		Shards: simShards, SessionTTL: s.ttl, Memory: 1 << 30, Clock: n.clock.read, Logger: s.logger(n.name),
 	}
+	if n.ttl != 0 {
+		cfg.SessionTTL = n.ttl
+	}
 	if n != s.nodes[0] {
 		cfg.Join = []string{simAddr(s.nodes[0].name).String()}
 	}
@@ -157,7 +160,7 @@ func (p *simProc) run() {
 	p.mu.Unlock()
 	if err != nil && !consensus.Killed(err) {
 		s.say("%s ended: %v", p.on.name, err)
-		s.saw("a process ended by itself")
+		s.saw("a process ended by itself: " + err.Error())
 	}
 }
 
@@ -192,29 +195,23 @@ func (p *simProc) kill(zombie bool) {
 	p.on.proc = nil
 }
 
-// drained hands its shards over, with as much patience as leasecached has.
-func (p *simProc) drained() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	p.node.Drain(ctx)
-}
-
-// stop ends it cleanly, as leasecached does.
+// stop ends it cleanly, as leasecached does. The server has a time of its own: with nobody
+// to agree on it, telling which shards are quiet takes all that it is given.
 func (p *simProc) stop() {
-	w := p.serving()
-	if w != nil {
-		p.drained()
+	within := func(d time.Duration, do func(context.Context)) {
+		ctx, cancel := context.WithTimeout(context.Background(), d)
+		defer cancel()
+		do(ctx)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if w != nil {
-		w.stop(ctx)
+	within(4*time.Second, p.node.Drain)
+	if w := p.serving(); w != nil {
+		within(2*time.Second, w.stop)
 	}
-	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	if err := p.node.Stop(ctx); err != nil {
-		p.on.s.fail("%s does not stop: %v", p.on.name, err)
-	}
+	within(10*time.Second, func(ctx context.Context) {
+		if err := p.node.Stop(ctx); err != nil {
+			p.on.s.fail("%s does not stop: %v", p.on.name, err)
+		}
+	})
 	<-p.done
 	p.on.proc = nil
 }

@@ -76,6 +76,11 @@ func (s *sim) done(w *plane, id shard.ID, e shard.Epoch, reading time.Time) {
 		s.seen["a command is done late"]++
 	}
 	for _, o := range s.book[id] {
+		if e == 0 && o.by == w { // opened and closed since; at that epoch, or below it
+			e = o.epoch
+		}
+	}
+	for _, o := range s.book[id] {
 		if o.by != w && o.epoch > e && !o.at.IsZero() && o.at.Before(reading) {
 			s.failLocked("%s does a command in shard %d at epoch %d, by a reading of %v; at %v %s opened it at %d",
 				w.p.on, id, e, reading.Sub(s.begin), o.at.Sub(s.begin), o.by.p.on, o.epoch)
@@ -105,10 +110,11 @@ const (
 	bugNoNote
 	bugNoDoubt
 	bugNoClosure
-	bugDeafToClose
+	bugOpensAgain
 	bugDrift
 	bugOneClock
-	bugNothingMoved
+	bugNoIntents
+	bugOwnTTL
 )
 
 // forgetful is a keeper that says it has noted what it has not.

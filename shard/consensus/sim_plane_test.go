@@ -63,7 +63,7 @@ func (w *plane) read() int64 {
 	return int64(now.Mono)
 }
 
-// Extend, Lapse, Rest, Route, Open, Raise, Leave, Close and Conversation are consensus.Host.
+// Extend, Lapse, Rest, Leave, Open, Raise, Close, Route and Conversation are consensus.Host.
 func (w *plane) Extend(id shard.Session, until control.Deadline) bool {
 	if !w.told() {
 		return false
@@ -75,6 +75,8 @@ func (w *plane) Extend(id shard.Session, until control.Deadline) bool {
 		until = control.Deadline{Mono: now.Mono + control.Mono(time.Hour), Wall: now.Wall + control.Wall(time.Hour)}
 	case bugFromApply:
 		until = control.Deadline{Mono: now.Mono + control.Mono(w.p.on.s.ttl), Wall: now.Wall + control.Wall(w.p.on.s.ttl)}
+	case bugOwnTTL:
+		until = control.Deadline{Mono: now.Mono + control.Mono(10*time.Second), Wall: now.Wall + control.Wall(10*time.Second)}
 	}
 	if !w.owner.Extend(id, int64(until.Mono)) {
 		return false
@@ -87,7 +89,8 @@ func (w *plane) Lapse(id shard.Session) {
 	if !w.told() {
 		return
 	}
-	for w.p.on.s.bug == bugFromApply && w.live() && !w.p.over() {
+	// The agent knows better than these bugs.
+	for b := w.p.on.s.bug; (b == bugFromApply || b == bugOwnTTL) && w.live() && !w.p.over(); {
 		time.Sleep(time.Millisecond)
 	}
 	w.mu.Lock()
@@ -101,6 +104,7 @@ func (w *plane) Lapse(id shard.Session) {
 	clear(w.at[:])
 }
 
+// Rest is what a clean stop does instead.
 func (w *plane) Rest(id shard.Session) []shard.ID {
 	if !w.told() {
 		return nil
@@ -117,17 +121,28 @@ func (w *plane) Rest(id shard.Session) []shard.ID {
 	return calm
 }
 
-func (w *plane) Leave(id shard.ID, at shard.Epoch) ([]byte, bool) {
+// Leave hands a shard over, as planned.
+func (w *plane) Leave(id shard.ID, e shard.Epoch) ([]byte, bool) {
 	if !w.told() {
 		return nil, false
 	}
-	h, ok := w.owner.Leave(id, at)
+	h, ok := w.owner.Leave(id, e)
 	if !ok {
 		return nil, false
 	}
-	w.set(id, 0)
-	w.p.on.s.saw("a shard is shut for a move")
-	w.p.on.s.mayInterrupt(w.p.on)
+	switch w.p.on.s.bug {
+	case bugNoIntents:
+		h.Writers = nil
+	case bugOpensAgain:
+		w.owner.Raise(id, e+1)
+	}
+	w.p.on.s.saw("a shard is handed over")
+	if w.p.on.s.bug != bugOpensAgain {
+		w.set(id, 0)
+	}
+	if f := w.p.on.s.left; f != nil {
+		f(w, id)
+	}
 	return h.Append(nil), true
 }
 
@@ -135,25 +150,23 @@ func (w *plane) Open(id shard.ID, st control.Start, moved []byte) error {
 	if !w.told() {
 		return nil
 	}
+	start := owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted}
+	if moved != nil {
+		left, err := lease.DecodeHandover(moved)
+		if err != nil {
+			w.p.on.s.fail("%s is handed over what is damaged: %v", w.p.on, err)
+			return err
+		}
+		start.Moved = left
+		w.p.on.s.saw("a shard is taken over")
+	}
 	w.p.on.s.opens(w, id, st.Epoch)
 	w.set(id, st.Epoch)
 	switch w.p.on.s.bug {
 	case bugNoDoubt:
-		st.DoubtBelow = 0
+		start.DoubtBelow = 0
 	case bugNoClosure:
-		st.Closed = 0
-	}
-	start := owner.Start{Epoch: st.Epoch, DoubtBelow: st.DoubtBelow, Closed: st.Closed, Noted: st.Noted}
-	if moved != nil && w.p.on.s.bug != bugNothingMoved {
-		h, err := lease.DecodeHandover(moved)
-		if err != nil {
-			return err
-		}
-		start.Moved = h
-		w.p.on.s.saw("a shard is opened with what was handed over")
-		if len(h.Writers) > 0 {
-			w.p.on.s.saw("an intent moves")
-		}
+		start.Closed = 0
 	}
 	err := w.owner.Open(id, start)
 	if err != nil {
@@ -168,9 +181,6 @@ func (w *plane) Raise(id shard.ID, to shard.Epoch) {
 	if !w.told() {
 		return
 	}
-	if w.epoch(id) == 0 {
-		w.p.on.s.saw("a move is called off")
-	}
 	w.p.on.s.opens(w, id, to)
 	w.set(id, to)
 	w.owner.Raise(id, to)
@@ -179,9 +189,6 @@ func (w *plane) Raise(id shard.ID, to shard.Epoch) {
 
 func (w *plane) Close(id shard.ID) {
 	if !w.told() {
-		return
-	}
-	if w.p.on.s.bug == bugDeafToClose {
 		return
 	}
 	w.owner.Close(id)

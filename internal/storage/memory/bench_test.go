@@ -147,3 +147,39 @@ func BenchmarkWorstPut(b *testing.B) {
 	b.ReportMetric(float64(took[b.N-1-b.N/10_000].Microseconds()), "p99.99-µs")
 	b.ReportMetric(float64(took[b.N/2].Nanoseconds()), "median-ns")
 }
+
+// The same with ten million tiny items, where most records are in a segment: while
+// the cache fills up, the index takes memory from them, and then the budget shrinks
+// by a third. A run is all of that: -benchtime 1x.
+func BenchmarkWorstPutOfTiny(b *testing.B) {
+	c := benchCache(b, 448<<20, 7_000_000, 4)
+	const puts = 3_000_000
+	var key [benchKeyLen]byte
+	it := Item{Value: value(4, 'w')}
+	took := make([]time.Duration, 0, puts)
+	for i := range puts {
+		h := benchKey(&key, uint64(7_000_000+i))
+		p := c.Partition(int(h) & (c.Partitions() - 1))
+		start := time.Now()
+		_ = p.Put(h, key[:], it)
+		took = append(took, time.Since(start))
+		h = benchKey(&key, uint64(i)*2)
+		_, _ = c.Partition(int(h)&(c.Partitions()-1)).Get(h, key[:], 1)
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(c.Stats().Items), "items")
+	b.ReportMetric(float64(took[puts-1].Microseconds()), "worst-µs")
+	b.ReportMetric(float64(took[puts-1-puts/10_000].Nanoseconds())/1e3, "p99.99-µs")
+	b.ReportMetric(float64(took[puts/2].Nanoseconds()), "median-ns")
+	worst := time.Duration(0)
+	err := c.Resize(300<<20, func(i int, f func(*Partition)) error {
+		start := time.Now()
+		f(c.Partition(i))
+		worst = max(worst, time.Since(start))
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(worst.Microseconds()), "worst-resize-µs")
+}

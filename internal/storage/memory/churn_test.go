@@ -19,6 +19,7 @@ func TestModelWhileTheIndexChanges(t *testing.T) {
 	}
 	for name, hash := range hashes {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			const budget, keys = 2 * mib, 30_000
 			r := rand.New(rand.NewPCG(11, 12))
 			m := newModel(t, Options{Bytes: budget, MaxItem: 3000, MaxPartitions: 1, Reserve: 3 * budget})

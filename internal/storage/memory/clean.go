@@ -8,17 +8,19 @@ package memory
 
 // effort bounds what one call may cost.
 type effort struct {
-	need     int  // bytes asked for
-	copies   int  // bytes that may be moved only because records lie scattered
-	looks    int  // bytes that may be looked at before records go that were read
-	empties  bool // an empty segment is wanted
-	sweeps   int  // of them, before everybody in one goes
-	sweeping int  // the segment whose records are in search of room; -1 is none
+	need     int // bytes asked for
+	copies   int // bytes that may be moved only because records lie scattered
+	looks    int // bytes that may be looked at before records go that were read
+	records  int // that may be passed before records go that were read, and no more room is made than is needed
+	sweeping int // the segment whose records are in search of room; -1 is none
 }
 
 const (
 	leastLooks = 128 << 10
-	mostSweeps = 4
+
+	// mostRecords bounds what small records cost: each is about as much work as a
+	// large one.
+	mostRecords = leastLooks / 128
 
 	// mostAhead is how much more room is made than one record needs: a few dozen
 	// records at a time wait for memory together, not one after the other.
@@ -26,7 +28,7 @@ const (
 )
 
 func (p *Partition) effortFor(need int) *effort {
-	return &effort{need: need, copies: 4*need + p.seg.size, looks: 4*need + leastLooks, sweeps: mostSweeps, sweeping: -1}
+	return &effort{need: need, copies: 4*need + p.seg.size, looks: 4*need + leastLooks, records: mostRecords + need/fixedHeader, sweeping: -1}
 }
 
 // room returns a segment with room for a record of n bytes. It may move or
@@ -59,25 +61,7 @@ func (p *Partition) makeRoom(e *effort, u use, n int) int {
 			}
 			p.seg.begin(v, u, keepAll)
 		}
-		p.sweep(e, q.sweep, n+min(mostAhead, p.seg.size/64))
-	}
-}
-
-// emptySegment returns an empty segment for another use than records.
-func (p *Partition) emptySegment(u use) int {
-	e := p.effortFor(p.seg.size)
-	e.empties = true
-	for {
-		if i, ok := p.seg.open(u); ok {
-			return i
-		}
-		v, keepAll := p.victim(e, u)
-		if e.sweeps--; e.sweeps < 0 {
-			keepAll, e.looks = false, 0
-		}
-		p.seg.retire(v)
-		p.seg.begin(v, p.seg.all[v].use, keepAll)
-		p.sweep(e, v, p.seg.size+1)
+		p.sweep(e, q.sweep, n, min(mostAhead, p.seg.size/64))
 	}
 }
 
@@ -96,7 +80,7 @@ func (p *Partition) victim(e *effort, u use) (v int, keepAll bool) {
 	for pass := 0; pass < 2 && emptiest < 0; pass++ {
 		for i := range p.seg.all[:p.seg.fresh] {
 			g := &p.seg.all[i]
-			if !g.use.holdsRecords() || i == e.sweeping || pass == 0 && p.seg.busy(i, u) {
+			if !g.use.holdsRecords() || i == e.sweeping || i == p.seg.emptying || pass == 0 && p.seg.busy(i, u) {
 				continue
 			}
 			if g.dies <= p.now {
@@ -137,51 +121,61 @@ func (p *Partition) probationShare() int { return max(1, p.seg.recordLimit()/10)
 // capacity is the bytes there are for records.
 func (p *Partition) capacity() int { return p.seg.recordLimit() * p.seg.size }
 
-// sweep goes on through segment v until it has room for n bytes, or to its end.
-func (p *Partition) sweep(e *effort, v, n int) {
+// sweep goes on through segment v until it has room for n bytes and, if that is not
+// too much work, for some ahead; or to its end.
+func (p *Partition) sweep(e *effort, v, n, ahead int) {
 	g := &p.seg.all[v]
-	q := p.seg.queue(g.use)
-	for g.swept() && p.seg.roomIn(v) < n {
-		at := v*p.seg.size + int(g.rest)
-		r := record(p.mem[at:])
-		room := r.room()
-		if r[0]&isDead != 0 {
-			g.rest += uint32(room)
-			continue
+	for g.swept() {
+		if room := p.seg.roomIn(v); room >= n+ahead || room >= n && e.records <= 0 {
+			break
 		}
-		e.looks -= room
-		expires, size := r.expires(), r.size()
-		expired := expires != 0 && expires <= p.now
-		to := -1
-		if !expired && (q.keepAll || r.chance(e.looks > 0)) {
-			to = p.destination(e, v, size)
-		}
-		// Now whatever else had to move for it has.
-		g.rest += uint32(room)
-		g.live -= uint32(room)
-		p.live -= room
-		if to >= 0 {
-			p.live += size
-			p.move(r[:size], at, p.seg.append(to, size, expires))
-			p.seg.prefer(to)
-			continue
-		}
-		hash := p.hashOf(r.key())
-		if expired {
-			p.reclaim(r)
-		} else {
-			p.evict(r)
-			p.ghosts.remember(hash)
-		}
-		part, slot := p.entryAt(hash, at)
-		p.index.remove(slot, part)
-		p.versions.release(r)
-		p.items--
+		p.pass(e, v, p.seg.queue(g.use).keepAll)
 	}
 	if !g.swept() {
 		p.cleaned++
 		p.seg.done(v)
 	}
+}
+
+// pass moves or drops the next record of a segment that is swept.
+func (p *Partition) pass(e *effort, v int, keepAll bool) {
+	g := &p.seg.all[v]
+	at := v*p.seg.size + int(g.rest)
+	r := record(p.mem[at:])
+	room := r.room()
+	e.records--
+	if r[0]&isDead != 0 {
+		g.rest += uint32(room)
+		return
+	}
+	e.looks -= room
+	expires, size := r.expires(), r.size()
+	expired := expires != 0 && expires <= p.now
+	to := -1
+	if !expired && (keepAll || r.chance(e.looks > 0 && e.records > 0)) {
+		to = p.destination(e, v, size, keepAll)
+	}
+	// Now whatever else had to move for it has.
+	g.rest += uint32(room)
+	g.live -= uint32(room)
+	p.live -= room
+	if to >= 0 {
+		p.live += size
+		p.move(r[:size], at, p.seg.append(to, size, expires))
+		p.seg.prefer(to)
+		return
+	}
+	hash := p.hashOf(r.key())
+	if expired {
+		p.reclaim(r)
+	} else {
+		p.evict(r)
+		p.ghosts.remember(hash)
+	}
+	part, slot := p.entryAt(hash, at)
+	p.index.remove(slot, part)
+	p.versions.release(r)
+	p.items--
 }
 
 // chance says whether a record that nobody has to keep stays, and takes one of its
@@ -195,27 +189,24 @@ func (r record) chance(may bool) bool {
 }
 
 // destination is where a record of segment v moves that stays: to the front of the
-// same segment, or from probation to where the proven are. It is -1 if there is no
-// room.
-func (p *Partition) destination(e *effort, v, size int) int {
+// same segment, or from probation to where the proven are, and out of it if it is
+// being emptied. It is -1 if there is no room.
+func (p *Partition) destination(e *effort, v, size int, keepAll bool) int {
 	u := p.seg.all[v].use
-	q := p.seg.queue(u)
-	switch {
-	case e.empties:
-		if q.head != v && p.seg.roomIn(q.head) >= size {
-			return q.head
-		}
-		return v
-	case u == proven || q.keepAll:
+	emptied := v == p.seg.emptying
+	if !emptied && (u == proven || keepAll) {
 		return v
 	}
-	if head := p.seg.queue(proven).head; p.seg.roomIn(head) >= size {
+	if !keepAll {
+		u = proven
+	}
+	if head := p.seg.queue(u).head; p.seg.roomIn(head) >= size {
 		return head
 	}
 	inner := *e
 	inner.need, inner.sweeping = size, v
-	to := p.makeRoom(&inner, proven, size)
-	e.looks, e.copies = inner.looks, inner.copies
+	to := p.makeRoom(&inner, u, size)
+	e.looks, e.copies, e.records = inner.looks, inner.copies, inner.records
 	return to
 }
 

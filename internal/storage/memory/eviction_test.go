@@ -28,6 +28,7 @@ func requireAll(t testing.TB, p *Partition, n int, now int64) {
 }
 
 func TestHotOverwriterEvictsNobodyThatFits(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{20, 100, 1000, 4000} {
 		for _, hot := range []int{10, 500, 4000} {
 			t.Run(fmt.Sprintf("items of %d, overwrites to %d", size, hot), func(t *testing.T) {
@@ -63,6 +64,7 @@ func TestScatteredOverwritesEvictNobodyThatFits(t *testing.T) {
 
 // A change of value sizes leaves nothing behind that the new ones cannot use.
 func TestSizesShiftWithoutLosingRoom(t *testing.T) {
+	t.Parallel()
 	_, p := onePartition(t)
 	for _, size := range []int{50, 4000, 700, 20, 4000} {
 		for i := range 3 * p.capacity() / (size + 40) {
@@ -156,6 +158,7 @@ func TestAllHot(t *testing.T) {
 
 // Records as large as a segment find room among small ones that all were read.
 func TestLargeAmongHot(t *testing.T) {
+	t.Parallel()
 	const large = 120 * kib
 	m := newModel(t, Options{Bytes: 1200 * kib, MaxItem: large})
 	for i := range 30_000 {
@@ -176,6 +179,7 @@ func TestLargeAmongHot(t *testing.T) {
 
 // No call copies more than about a segment, whatever the mix.
 func TestCleaningIsBounded(t *testing.T) {
+	t.Parallel()
 	c := newCache(t, 20*mib, 200*kib)
 	p := c.Partition(0)
 	r := rand.New(rand.NewPCG(5, 6))
@@ -198,6 +202,7 @@ func TestCleaningIsBounded(t *testing.T) {
 }
 
 func TestUsedNeverAboveLimit(t *testing.T) {
+	t.Parallel()
 	c := newCache(t, 3*mib, 30*kib)
 	r := rand.New(rand.NewPCG(7, 8))
 	require.Less(t, c.Stats().Used, c.Stats().Limit/4, "memory is taken as items come")
@@ -246,6 +251,7 @@ func ask(t *testing.T, p *Partition, key string) bool {
 // Keys that come round and would all have room displace what is not read any more:
 // their traces say that they come again.
 func TestLoopTakesThePlaceOfTheProven(t *testing.T) {
+	t.Parallel()
 	c, err := New(Options{Bytes: 16 * mib, MaxItem: 64 * kib, MaxPartitions: 1})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, c.Close()) }()
@@ -268,6 +274,7 @@ func TestLoopTakesThePlaceOfTheProven(t *testing.T) {
 
 // Few are asked for much, most once: the few stay, nearly all of the time.
 func TestManyAreAskedForOnce(t *testing.T) {
+	t.Parallel()
 	_, p := onePartition(t)
 	n := fillTo(t, p, 0.9, 300, 0)
 	r := rand.New(rand.NewPCG(9, 10))
@@ -287,6 +294,7 @@ func TestManyAreAskedForOnce(t *testing.T) {
 // A put into a full cache makes room for itself and a little more, however large the
 // segments are and whatever was read: no call pays for a whole one.
 func TestPutDoesLittleAtATime(t *testing.T) {
+	t.Parallel()
 	c, err := New(Options{Bytes: 20 * mib, MaxPartitions: 1})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, c.Close()) }()

@@ -39,6 +39,7 @@ func TestGhosts(t *testing.T) {
 // Traces take memory only once something was evicted, and as much as suits the
 // number of items.
 func TestGhostsFollowTheItems(t *testing.T) {
+	t.Parallel()
 	c, err := New(Options{Bytes: 16 * mib, MaxItem: 64 * kib, MaxPartitions: 1})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, c.Close()) }()

@@ -137,6 +137,7 @@ func TestTooLarge(t *testing.T) {
 }
 
 func TestLargestRecords(t *testing.T) {
+	t.Parallel()
 	c := newCache(t, 70*mib, DefaultMaxItem)
 	require.Equal(t, 8, c.Partitions())
 	p := c.Partition(3)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -202,6 +203,16 @@ func (m *model) check() error {
 		}
 		live += in
 	}
+	if v := p.seg.emptying; v >= 0 {
+		if !p.seg.all[v].use.holdsRecords() || p.seg.all[v].live == 0 || slices.Contains(p.seg.free, uint32(v)) {
+			return fmt.Errorf("segment %d is being emptied: %+v", v, p.seg.all[v])
+		}
+		for _, q := range p.seg.queues {
+			if q.head == v || q.sweep == v {
+				return fmt.Errorf("segment %d is being emptied, and takes records: %+v", v, q)
+			}
+		}
+	}
 	if open[0] != p.seg.queues[0].open || open[1] != p.seg.queues[1].open {
 		return fmt.Errorf("counted %d open segments; kept %+v", open, p.seg.queues)
 	}
@@ -320,6 +331,7 @@ func TestModel(t *testing.T) {
 	}
 	for name, hash := range hashes {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for seed := range uint64(8) {
 				runModel(t, seed, hash)
 			}

@@ -24,6 +24,7 @@ func resident(t testing.TB, c *Cache) int64 {
 // What Stats calls used covers what the system has really given: counted page
 // by page, at several degrees of filling.
 func TestResidentPagesAreWithinUsed(t *testing.T) {
+	t.Parallel()
 	c := newCache(t, 40*mib, 64*kib)
 	for n := range 200_000 {
 		p := c.Partition(n % c.Partitions())
@@ -40,6 +41,7 @@ func TestResidentPagesAreWithinUsed(t *testing.T) {
 // A budget that became smaller gives pages back, and address space set aside
 // takes none.
 func TestResidentPagesAfterAResize(t *testing.T) {
+	t.Parallel()
 	c := growing(t, 24*mib, 96*mib, 64*kib)
 	putMany(t, c, "a", 80_000, 300)
 	require.Greater(t, resident(t, c), int64(20*mib))

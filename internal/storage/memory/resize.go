@@ -19,8 +19,8 @@ const leastRecords = 3
 
 // Resize changes the budget of a cache that is in use. within has to run a
 // function while it holds the lock of a partition, as rule 1 of the package
-// says; its error ends the matter. A smaller budget evicts, a segment in each
-// turn, and when Resize returns the memory is the system's again. After an error
+// says; its error ends the matter. A smaller budget evicts, a few hundred records
+// in each turn, and when Resize returns the memory is the system's again. After an error
 // of within the cache keeps to the budget that was asked for, but may not have
 // given everything back; after any other nothing has changed.
 //
@@ -118,12 +118,13 @@ func (p *Partition) aim(segments int) (least int) {
 	return least
 }
 
-// giveBack gives a segment beyond the share back, and says whether there was one.
+// giveBack does a piece of giving back what is beyond the share, and says whether
+// there was something.
 func (p *Partition) giveBack() (bool, error) {
 	if p.seg.opened() <= p.seg.recordLimit() {
 		return false, nil
 	}
-	err := p.closeSegment()
+	err := p.keepToShare()
 	p.publish()
 	return true, err
 }

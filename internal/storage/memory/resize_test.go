@@ -38,6 +38,7 @@ func countMany(c *Cache, name string, n int) (found int) {
 }
 
 func TestGrownCacheHoldsMore(t *testing.T) {
+	t.Parallel()
 	c := growing(t, 4*mib, 32*mib, 4*kib)
 	putMany(t, c, "a", 20_000, 300) // 7 MB
 	before := c.Stats()
@@ -54,6 +55,7 @@ func TestGrownCacheHoldsMore(t *testing.T) {
 }
 
 func TestShrunkCacheKeepsToItsBudget(t *testing.T) {
+	t.Parallel()
 	c := growing(t, 16*mib, 0, 4*kib)
 	putMany(t, c, "old", 20_000, 300)
 	putMany(t, c, "new", 20_000, 300)
@@ -86,6 +88,7 @@ func TestShrunkCacheKeepsToItsBudget(t *testing.T) {
 // There is no going below what the index and a few segments take; a refused
 // budget costs nothing, and names the one that is possible.
 func TestBudgetTooSmall(t *testing.T) {
+	t.Parallel()
 	c := growing(t, 16*mib, 0, 4*kib)
 	putMany(t, c, "a", 60_000, 10)
 	before := c.Stats()

@@ -28,6 +28,7 @@ func (p *Partition) tend() {
 	if p.evictions > 0 {
 		p.tendGhosts()
 	}
+	_ = p.keepToShare() // a failure costs memory, nothing else
 }
 
 func (p *Partition) growIndex(slots int) bool {
@@ -54,25 +55,16 @@ func (p *Partition) tendGhosts() {
 }
 
 // provide makes more memory for index and traces usable: at most their share of what
-// there is, which is more than the smallest records need. A call closes one segment
-// for it; if more have to be, it takes as many calls.
+// there is, which is more than the smallest records need. It says no while segments
+// still have to be closed for that: then tend empties them, a piece with each put,
+// and asks again.
 func (p *Partition) provide(more []byte) bool {
 	segments := p.segmentsFor(p.index.bytes() + p.ghosts.bytes + len(more))
-	if segments > p.seg.limit/indexShare || commitMemory(more) != nil {
+	if segments > p.seg.limit/indexShare {
 		return false
 	}
 	p.seg.ofIndex = max(p.seg.ofIndex, segments)
-	if p.seg.opened() > p.seg.recordLimit() {
-		_ = p.closeSegment() // a failure costs memory, nothing else
-	}
-	return p.seg.opened() <= p.seg.recordLimit()
-}
-
-// closeSegment empties a segment and gives its memory back, under the lock: the
-// next call may open it again.
-func (p *Partition) closeSegment() error {
-	i := p.emptySegment(given)
-	return giveBackMemory(p.mem[i*p.seg.size : (i+1)*p.seg.size])
+	return p.seg.opened() <= p.seg.recordLimit() && commitMemory(more) == nil
 }
 
 // enter adds a record to the index. Only where keys were made to collide, or the

@@ -47,10 +47,14 @@ type segments struct {
 	queues  [2]queue // of probation and of proven
 	seq     uint64
 	ofIndex int // of the share: kept closed for the index
+
+	emptying int  // the segment that is being emptied, see empty.go; -1 is none
+	keepAll  bool // that evicts nobody
 }
 
 func (s *segments) init(n, size int) {
 	s.size = size
+	s.emptying = -1
 	s.queues = [2]queue{{head: -1, sweep: -1}, {head: -1, sweep: -1}}
 	s.setLimit(n)
 }
@@ -142,10 +146,15 @@ func (s *segments) begin(i int, u use, keepAll bool) {
 	}
 	s.seq++
 	g.use, g.seq = u, s.seq
+	g.restart()
+	to.sweep, to.keepAll = i, keepAll
+}
+
+// restart has a sweep begin at the first record, unless one has not come to its end.
+func (g *segment) restart() {
 	if !g.swept() {
 		g.rest, g.end, g.tail, g.left = 0, g.tail, 0, 0
 	}
-	to.sweep, to.keepAll = i, keepAll
 }
 
 // done ends the sweep of a segment.
@@ -198,6 +207,9 @@ func (s *segments) empty(i int) {
 	q := s.queue(g.use)
 	if q.sweep == i {
 		q.sweep = -1
+	}
+	if s.emptying == i {
+		s.emptying = -1
 	}
 	if q.head == i {
 		*g = segment{use: g.use, seq: g.seq}

@@ -13,8 +13,8 @@
 // New fields may be added; a field is never given another meaning.
 package api
 
-// Paths of the interface, all GET but [PathInvalidate], [PathMove], [PathDrain] and [PathForget], which are POST with an
-// [InvalidateRequest], a [MoveRequest], a [DrainRequest] and a [ForgetRequest]. The last three answer [Done].
+// Paths of the interface, all GET but [PathInvalidate], [PathMove], [PathDrain] and [PathForget], which are POST with a request of
+// that name.
 // Lists take ?limit=N (default [DefaultLimit], at most [MaxLimit]); inspect and get take ?key=TEXT or ?key64=BASE64
 // (standard alphabet, padded).
 const (
@@ -27,6 +27,7 @@ const (
 	PathGet        = "/api/v1/get"
 	PathInvalidate = "/api/v1/invalidate"
 	PathNodes      = "/api/v1/nodes"
+	PathOwners     = "/api/v1/owners"
 	PathMove       = "/api/v1/move"
 	PathDrain      = "/api/v1/drain"
 	PathForget     = "/api/v1/forget"
@@ -39,7 +40,7 @@ const (
 )
 
 // Error is the body of every answer that is not 200: 400 for a request that makes no sense, 404 for a path that is not there,
-// 409 for what the cluster cannot do as it is, 503 when the node may not serve the key now or nobody leads, 500 for the rest.
+// 503 when the node may not serve the key now, 500 for the rest.
 type Error struct {
 	Error string `json:"error"` // one sentence for a person
 }

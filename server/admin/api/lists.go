@@ -5,9 +5,6 @@ const (
 	ShardOpen   = "open"
 	ShardDoubt  = "doubt"  // fills wait for one fence of the source
 	ShardClosed = "closed" // fills wait for a time: bounded intents of a former life may still commit
-	// Of these the node that is asked knows owner and epoch only.
-	ShardElsewhere = "elsewhere"
-	ShardNobody    = "nobody's"
 )
 
 // Shards is the answer of [PathShards], by ascending shard. It is never cut: there are as many as --shards says.
@@ -16,13 +13,12 @@ type Shards struct {
 	Shards  []Shard `json:"shards"`
 }
 
-// Shard is one shard: as its owner sees it, if that is the node that is asked.
+// Shard is one shard as its owner sees it.
 type Shard struct {
 	Shard          uint32 `json:"shard"`
-	Owner          string `json:"owner"` // node id; empty: nobody
-	MovingTo       string `json:"moving_to,omitempty"`
+	Owner          string `json:"owner"` // node id
 	Epoch          uint64 `json:"epoch"`
-	State          string `json:"state"` // one of the Shard… constants
+	State          string `json:"state"` // ShardOpen, ShardDoubt, ShardClosed
 	DoubtBelow     Token  `json:"doubt_below"`
 	ClosedForMS    int64  `json:"closed_for_ms"`
 	NotedFenced    bool   `json:"noted_fenced"`     // this epoch may have fenced intents
