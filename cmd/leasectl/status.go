@@ -48,7 +48,7 @@ func statusText(w io.Writer, s *api.Status) error {
 	}
 	return facts(w,
 		"node", fmt.Sprintf("%s, leasecached %s, up %s", s.Node, s.Version, millis(s.UptimeMS)),
-		"cluster", s.Cluster,
+		"cluster", s.Cluster+leads(s),
 		"ready", ready,
 		"ports", fmt.Sprintf("clients %s, admin %s", s.Listen, s.Admin),
 		"connections", conns,
@@ -60,6 +60,17 @@ func statusText(w io.Writer, s *api.Status) error {
 		"shards", fmt.Sprintf("%d: %d open, %d in doubt, %d closed", s.Shards.Total, s.Shards.Open, s.Shards.Doubt, s.Shards.Closed),
 		"commands", counts(s.Commands),
 	)
+}
+
+// leads says who leads, and how long this node may serve; nothing of a node without a cluster.
+func leads(s *api.Status) string {
+	switch {
+	case s.NoLeader != "":
+		return fmt.Sprintf(", NO LEADER: %s; this node's session ends in %s", s.NoLeader, millis(s.SessionMS))
+	case s.Leader != "":
+		return fmt.Sprintf(", led by %s; this node's session lasts %s, and is renewed", s.Leader, millis(s.SessionMS))
+	}
+	return ""
 }
 
 func rate(r api.Reads) string {

@@ -229,6 +229,18 @@ func TestVerbs(t *testing.T) {
 	}
 }
 
+// TestStatusSaysWhoLeads, or who is missing.
+func TestStatusSaysWhoLeads(t *testing.T) {
+	for want, s := range map[string]api.Status{
+		"cluster      6f1c, led by n2; this node's session lasts 2.5s, and is renewed\n":                                  {Cluster: "6f1c", Leader: "n2", SessionMS: 2500},
+		"cluster      6f1c, NO LEADER: 1 of 3 voters reachable; waiting for n2 or n3; this node's session ends in 0.0s\n": {Cluster: "6f1c", NoLeader: "1 of 3 voters reachable; waiting for n2 or n3"},
+	} {
+		addr, _, _ := admin(t, api.PathStatus, http.StatusOK, s)
+		_, out, _ := leasectl(t, "status", "--server", addr)
+		require.Contains(t, out, want)
+	}
+}
+
 func TestAllShards(t *testing.T) {
 	addr, _, _ := admin(t, api.PathShards, http.StatusOK, api.Shards{Shards: []api.Shard{{Shard: 0, Owner: "n1", State: api.ShardOpen}}})
 	code, out, _ := leasectl(t, "shards", "--all", "--server", addr)

@@ -21,6 +21,7 @@ const (
 	KindRenew               // a renewal for the leader; one way
 	KindJoin                // a node that wants to be a member; the only kind a joining node may send
 	KindImport              // part of a shard's state, in a planned move
+	KindFind                // where nodes are, while nobody leads
 	kinds
 
 	answer Kind = 0x80

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"mime"
 	"net/http"
 	"time"
@@ -33,6 +34,18 @@ type Gauges struct {
 
 // agreeIn is how long the nodes may take to agree on what an operator asks for.
 const agreeIn = 10 * time.Second
+
+// ready is what /readyz says: with a reason, and with what the cluster misses.
+func (s *Server) ready() error {
+	err := s.srv.Ready()
+	if err == nil || s.cluster == nil {
+		return err
+	}
+	if n := s.cluster.Nodes(); n.Leader == "" {
+		return fmt.Errorf("%w; no leader: %s", err, n.NoLeader)
+	}
+	return err
+}
 
 func (s *Server) nodes(*http.Request) (any, error) {
 	if s.cluster == nil {

@@ -46,7 +46,12 @@ func (s *Server) status(*http.Request) (any, error) {
 		Shards:      shardCounts(views),
 		Commands:    map[string]int64{},
 	}
-	if err := s.srv.Ready(); err != nil {
+	if s.cluster != nil {
+		n := s.cluster.Nodes()
+		out.Leader, out.NoLeader = n.Leader, n.NoLeader
+		out.SessionMS = s.cluster.Gauges().SessionLeft.Milliseconds()
+	}
+	if err := s.ready(); err != nil {
 		out.Ready, out.NotReady = false, err.Error()
 	}
 	if err := s.srv.Intents(); err != nil {

@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -116,6 +117,46 @@ func TestAllDieAtOnce(t *testing.T) {
 		sum, by := o.served()
 		return sum == 32 && by["n1"] >= 10 && by["n2"] >= 10 && by["n3"] >= 10
 	}))
+}
+
+// TestAllComeBackElsewhere: nobody is where the logs say. By themselves they say what is
+// missing; --join leads them to each other, if it names one that is there.
+func TestAllComeBackElsewhere(t *testing.T) {
+	o := newObserver(t)
+	nodes := o.three()
+	for _, n := range nodes {
+		n.kill()
+	}
+	for i, n := range nodes[:2] {
+		nodes[i] = o.start(n.cfg)
+		nodes[i].cfg.Join = nil
+	}
+	o.eventually("it is told what to do", 10*time.Second, func() bool {
+		_, ok, why := nodes[0].Leader()
+		return !ok && strings.HasPrefix(why, "1 of 3 voters reachable; waiting for n2 or n3 (n2: ") &&
+			strings.HasSuffix(why, "if they are at other addresses now, start this node with --join and the address of one")
+	})
+	require.NoError(t, nodes[1].halt())
+
+	nodes[1].cfg.Join = []string{nodes[0].Addr().String()}
+	nodes[1] = o.start(nodes[1].cfg)
+	t.Log("two of them serve after", o.allServed(30*time.Second))
+	nodes[2].cfg.Join = []string{"127.0.0.1:1", nodes[1].Addr().String()}
+	nodes[2] = o.start(nodes[2].cfg)
+	t.Log("even again after", o.eventually("shards are even", 30*time.Second, func() bool {
+		sum, by := o.served()
+		return sum == 32 && by["n1"] >= 10 && by["n2"] >= 10 && by["n3"] >= 10
+	}))
+	o.eventually("all know where all are", 10*time.Second, func() bool {
+		for _, n := range nodes {
+			for _, other := range nodes {
+				if addr, _ := n.address(other.ID()); addr != other.Addr().String() && n != other {
+					return false
+				}
+			}
+		}
+		return true
+	})
 }
 
 func TestAForgottenNodeLeaves(t *testing.T) {

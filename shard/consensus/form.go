@@ -254,7 +254,9 @@ func (n *Node) announce() {
 	defer cancel()
 	tick := time.NewTicker(membersEvery)
 	defer tick.Stop()
+	compared := false
 	for {
+		compared = compared || n.compareTTL()
 		if n.id.Phase == forming {
 			_, _ = n.Propose(ctx, n.first()) // if it was there already it has no effect
 		}
@@ -267,6 +269,17 @@ func (n *Node) announce() {
 			return
 		}
 	}
+}
+
+// compareTTL warns of a TTL that is given and does not count. False: the cluster's is not
+// known yet.
+func (n *Node) compareTTL() bool {
+	var ttl time.Duration
+	n.fsm.view(func(st *control.State) { ttl = st.Settings.TTL })
+	if given := n.cfg.SessionTTL; ttl != 0 && given != 0 && given != ttl {
+		n.cfg.Logger.Warn("--session-ttl counts where a cluster is made: the one given is ignored", "given", given, "counts", ttl)
+	}
+	return ttl != 0
 }
 
 // present proposes what is to be known of this node if the State says something else.

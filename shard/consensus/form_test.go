@@ -170,3 +170,18 @@ func TestALateNodeGetsASnapshot(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, first, snaps[0].Index, "what was before the snapshot is still there")
 }
+
+func TestAnotherTTLIsIgnoredWithAWarning(t *testing.T) {
+	o := newObserver(t)
+	n1 := o.start(o.config("n1"))
+	o.allServed(5 * time.Second)
+	for _, given := range []time.Duration{0, 3 * time.Second, 5 * time.Second} {
+		c := o.config(fmt.Sprintf("n%d", 2+given/time.Second), n1.Addr().String())
+		var log said
+		c.Logger, c.SessionTTL = log.logger(), given
+		n := o.start(c)
+		o.eventually("it owns shards", 20*time.Second, func() bool { _, by := o.served(); return by[n.ID()] > 0 })
+		require.Equal(t, given == 5*time.Second, log.has("--session-ttl counts where a cluster is made: the one given is ignored"))
+		n.View(func(st *control.State) { require.Equal(t, 3*time.Second, st.Settings.TTL) })
+	}
+}

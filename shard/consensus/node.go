@@ -37,6 +37,7 @@ type Node struct {
 	leader *leader
 	roll   roll
 	pulse  pulse
+	reach  reach
 	tally  tally
 	// imports is what others have handed over to this node.
 	imports imports
@@ -140,6 +141,7 @@ func (n *Node) Run(h Host) error {
 	n.spawn(n.leader.run)
 	n.spawn(n.teller)
 	n.spawn(n.tendMembers)
+	n.spawn(n.seek)
 	n.spawn(n.announce)
 
 	a := newAgent(n, counted{h, &n.tally})
@@ -172,7 +174,7 @@ func (n *Node) start() error {
 	n.pool = peer.NewPool(n.peers)
 	self := raftAddress(n.id.Node, n.hostport())
 	n.trans = calmTransport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: &stream{Listener: n.port.Raft(), self: self, cfg: n.peers, conns: make(map[*accepted]struct{})}, MaxPool: 3, Timeout: hopLimit, Logger: log,
+		Stream: &stream{Listener: n.port.Raft(), self: self, cfg: n.peers, found: n.foundAt, conns: make(map[*accepted]struct{})}, MaxPool: 3, Timeout: hopLimit, Logger: log,
 		// No pipelines: one whose leader is deposed while requests are under way can wait for
 		// ever (raft 1.7.3: pipelineDecode has ended, and AppendEntries waits for it), and with
 		// it heartbeats of the old term and Shutdown. A log of some entries a second needs none.
@@ -247,6 +249,9 @@ func (n *Node) known(node string) (birth string, ok bool) {
 // address is where another node is: by the State or, while that has not followed, by what
 // raft's log says.
 func (n *Node) address(node string) (addr string, ok bool) {
+	if addr, ok = n.foundAt(node); ok {
+		return addr, true
+	}
 	n.fsm.view(func(st *control.State) { addr = st.Members[node].Peer })
 	if addr != "" {
 		return addr, true

@@ -60,14 +60,14 @@ func TestAnOperatorOnAnyNode(t *testing.T) {
 
 	// Drained, it owns nothing; then it gets its part again.
 	require.NoError(t, asked.Drain(operatorTime(t), other.ID(), true))
-	o.eventually("it is empty", 10*time.Second, func() bool {
+	o.eventually("it is empty", 20*time.Second, func() bool {
 		sum, by := o.served()
 		return sum == 32 && by[other.ID()] == 0
 	})
 	require.NotZero(t, other.Operator().Gauges().Moved)
 	refusal(t, asked.Move(operatorTime(t), 0, other.ID()), "`leasectl drain "+other.ID()+" --undo` first")
 	require.NoError(t, asked.Drain(operatorTime(t), other.ID(), false))
-	o.eventually("it has its part", 10*time.Second, func() bool {
+	o.eventually("it has its part", 20*time.Second, func() bool {
 		sum, by := o.served()
 		return sum == 32 && by[other.ID()] >= 10
 	})
@@ -77,7 +77,7 @@ func TestAnOperatorMovesAShard(t *testing.T) {
 	o := newObserver(t)
 	nodes := o.three()
 	asked := nodes[0].Operator()
-	o.eventually("nothing moves", 10*time.Second, func() bool {
+	o.eventually("nothing moves", 20*time.Second, func() bool {
 		for _, s := range asked.Overview().Shards {
 			if s.To != "" {
 				return false
@@ -109,11 +109,11 @@ func TestAnOperatorForgetsANode(t *testing.T) {
 	refusal(t, asked.Forget(operatorTime(t), gone.ID()), "`leasectl drain "+gone.ID()+"` first")
 	refusal(t, asked.Forget(operatorTime(t), "n9"), "no node is called n9")
 	gone.kill()
-	o.allServed(8 * time.Second)
+	o.allServed(20 * time.Second)
 
 	// The other one is needed, whether it owns anything or not.
 	require.NoError(t, asked.Drain(operatorTime(t), stays.ID(), true))
-	o.eventually("it is empty", 10*time.Second, func() bool {
+	o.eventually("it is empty", 20*time.Second, func() bool {
 		v := asked.Overview()
 		m, err := find(&v, stays.ID())
 		return err == nil && m.Shards == 0

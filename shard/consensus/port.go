@@ -28,6 +28,8 @@ func (t talk) Serve(q peer.Request, r peer.Reply) {
 	case peer.KindPropose:
 		data := slices.Clone(q.Payload)
 		t.n.spawn(func() { reply(r, t.n.proposed(data)) })
+	case peer.KindFind:
+		reply(r, t.n.met(t.from.Node, q.Payload))
 	case peer.KindImport:
 		said, why := t.n.handed(q.Payload)
 		r.Send([]byte{byte(said)}, []byte(why))

@@ -257,17 +257,3 @@ func (n *Node) others() []string {
 	}
 	return slices.DeleteFunc(ids, func(id string) bool { return id == n.id.Node })
 }
-
-// whyNoLeader says what is missing, for people.
-func (n *Node) whyNoLeader() string {
-	var voting []string
-	for _, s := range n.servers() {
-		if s.Suffrage == raft.Voter && string(s.ID) != n.id.Node {
-			voting = append(voting, string(s.ID))
-		}
-	}
-	if len(voting) == 0 {
-		return "there is no other voter that this node knows of: wait a moment"
-	}
-	return fmt.Sprintf("a majority of the voters has to be reachable; besides %s they are %v", n.id.Node, voting)
-}

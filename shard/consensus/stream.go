@@ -28,6 +28,8 @@ type stream struct {
 	net.Listener
 	self raft.ServerAddress
 	cfg  peer.Config
+	// found is where a node is, if that is not where raft takes it to be; nil: nobody is.
+	found func(node string) (hostport string, ok bool)
 
 	// mu guards what was accepted. Raft's transport leaves it open when it closes.
 	mu     sync.Mutex
@@ -92,6 +94,11 @@ func (s *stream) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, e
 	node, hostport, ok := splitAddress(to)
 	if !ok {
 		return nil, fmt.Errorf("%q does not say which node is at which address", to)
+	}
+	if s.found != nil {
+		if at, ok := s.found(node); ok {
+			hostport = at
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

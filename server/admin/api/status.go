@@ -10,6 +10,9 @@ type Status struct {
 	UptimeMS  int64  `json:"uptime_ms"`
 	Ready     bool   `json:"ready"`                // what /readyz says
 	NotReady  string `json:"not_ready,omitempty"`  // why not
+	Leader    string `json:"leader,omitempty"`     // of the cluster; empty also without a cluster
+	NoLeader  string `json:"no_leader,omitempty"`  // what is missing to have one
+	SessionMS int64  `json:"session_ms,omitempty"` // how long this node may serve yet, if nothing is renewed
 	NoIntents string `json:"no_intents,omitempty"` // why lw is refused on this node; empty = it is not
 
 	Memory      Memory      `json:"memory"`
