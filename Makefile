@@ -35,7 +35,7 @@ race: ## run all tests under the race detector
 transports: ## run the tests of the server on its other transports: a goroutine for each connection, loops without io_uring
 	$(GO) test -count=1 ./server -server.ring=false
 	$(GO) test -race ./server -server.loops 0
-	LEASECACHE_TEST_IO=goroutines $(GO) test -count=1 ./internal/apptest
+	LEASECACHE_TEST_IO=goroutines $(GO) test -count=1 -skip "TestNodesThat|TestALeaderThat|TestRolling|TestPlanned" ./internal/apptest # several nodes care for no transport
 
 fuzz: ## fuzz every target for FUZZTIME each (10s)
 	@set -e; for pkg in $$($(GO) list ./...); do \
