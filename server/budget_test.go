@@ -64,12 +64,25 @@ func TestRequestsThatAreNotWholeAreBounded(t *testing.T) {
 // may last.
 func TestReadersWhoWaitAreBounded(t *testing.T) {
 	s := start(t, func(c *Config) { c.kept = 2 << 20 })
-	p := dial(t, s)
+	p, more := dial(t, s), dial(t, s)
 	p.lease("k")
 	crowd(t, s, 3, strings.Repeat("lg k w60000\r\n", int(s.budget.limit/slotCost)/2))
 	// One that comes later would not be among those that end, and count anew.
-	require.Eventually(t, func() bool { return s.connections() == 4 }, 10*time.Second, time.Millisecond)
-	require.Eventually(t, s.budget.spent, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.connections() == 5 }, 10*time.Second, time.Millisecond)
+	// Buffers of the crowd count too, and are given back when they are used up: what that
+	// leaves is taken by one reader at a time.
+	require.Eventually(t, func() bool {
+		used := s.budget.used.Load()
+		time.Sleep(20 * time.Millisecond)
+		switch {
+		case s.budget.used.Load() != used:
+			return false
+		case s.budget.spent():
+			return true
+		}
+		more.send("lg k w60000\n")
+		return false
+	}, 30*time.Second, time.Millisecond)
 	p.send("lg k w60000\n")
 	require.Contains(t, p.line(), "WT e")
 	kept(t, s)
