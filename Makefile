@@ -75,7 +75,7 @@ lint: ## check format, vet and staticcheck
 	$(GO) mod tidy -diff
 
 cluster: build ## run three nodes on this machine and show who owns what, until ctrl-C
-	$(BIN)/leasectl cluster
+	$(BIN)/leasectl cluster $(ARGS)
 
 check: lint race transports ## what CI runs: lint, tests under race, a short fuzz, the demo on SQLite and PostgreSQL
 	$(GO) test -run 'TestMutants|TestRestartServesSoon|TestSimulationFindsBugs' ./lease ./shard/control ./shard/consensus ./internal/apptest # these run without race only
